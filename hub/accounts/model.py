@@ -1,0 +1,177 @@
+"""Accounts, people, and the mapping from what vendors know to who it is.
+
+A *source account* is a vendor's own account, a *source person* a vendor's own user; their ids are derived from the
+connection and the vendor's name for them, so events can point at them before anybody knows whose they are. Which
+account they belong to is decided by identity alone, as an append-only list of assertions; `account_id` and `person_id`
+repeat the newest one, so that reading needs no search.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hub.kit.db import Base
+from hub.kit.ids import new_id
+
+
+class Account(Base):
+    """A customer company. `merged_into` points at the survivor of a merge; undoing the merge clears it."""
+
+    __tablename__ = "account"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    name: Mapped[str]
+    domain: Mapped[str | None]
+    owner: Mapped[str | None]
+    parent_id: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"))
+    time_zone: Mapped[str]
+    facts: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    first_seen_at: Mapped[datetime]
+    merged_into: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"))
+
+    __table_args__ = (Index("ix_account_live", "name", "id", postgresql_where=text("merged_into IS NULL")),)
+
+
+class SourceAccount(Base):
+    """A vendor's own account. Without an `account_id` its events wait in the holding area."""
+
+    __tablename__ = "source_account"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    connection_id: Mapped[UUID | None]
+    place: Mapped[str]
+    account_id: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"))
+    profile: Mapped[dict[str, Any]]
+    profile_at: Mapped[datetime | None]
+    first_seen_at: Mapped[datetime]
+
+    __table_args__ = (
+        Index("ix_source_account_account", "account_id", "id"),
+        Index("ix_source_account_holding", "first_seen_at", postgresql_where=text("account_id IS NULL")),
+    )
+
+
+class AccountKey(Base):
+    """A key that a source account asserts; `relation` is `is` or `member`."""
+
+    __tablename__ = "account_key"
+
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str] = mapped_column(primary_key=True)
+    relation: Mapped[str] = mapped_column(primary_key=True)
+    source_account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    asserted_at: Mapped[datetime]
+
+    __table_args__ = (Index(None, "source_account_id"),)
+
+
+class AssertionReason(StrEnum):
+    """Why a source account (or person) was assigned."""
+
+    RESOLVED = "resolved"
+    RELEASED = "released"
+    MERGED = "merged"
+    MERGE_UNDONE = "merge_undone"
+
+
+class AccountAssertion(Base):
+    """From `recorded_at` on, the source account belongs to the account (NULL: to none known). Never changed."""
+
+    __tablename__ = "account_assertion"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    source_account_id: Mapped[UUID]
+    account_id: Mapped[UUID | None]
+    reason: Mapped[str]
+    evidence: Mapped[dict[str, Any]]
+    actor: Mapped[str]
+    recorded_at: Mapped[datetime]
+    merge_id: Mapped[UUID | None]
+
+    __table_args__ = (Index(None, "source_account_id", "id"), Index(None, "account_id", "id"))
+
+
+class Merge(Base):
+    """Two accounts declared one, by whom and why; `undone_at` when that was taken back."""
+
+    __tablename__ = "merge"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    winner_id: Mapped[UUID]
+    loser_id: Mapped[UUID]
+    reason: Mapped[str]
+    actor: Mapped[str]
+    merged_at: Mapped[datetime]
+    undone_at: Mapped[datetime | None]
+    undone_by: Mapped[str | None]
+
+
+class MergeSuggestion(Base):
+    """Two accounts share a key that is too weak to merge them silently: a person decides."""
+
+    __tablename__ = "merge_suggestion"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID]
+    other_id: Mapped[UUID]
+    key_kind: Mapped[str]
+    key_value: Mapped[str]
+    suggested_at: Mapped[datetime]
+    decided_at: Mapped[datetime | None]
+    decision: Mapped[str | None]
+
+
+class Person(Base):
+    """Somebody at an account. Personal data: `name`, `email`, `title`."""
+
+    __tablename__ = "person"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    account_id: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"))
+    name: Mapped[str | None]
+    email: Mapped[str | None]
+    role: Mapped[str | None]
+    title: Mapped[str | None]
+    time_zone: Mapped[str | None]
+    do_not_contact: Mapped[bool]
+    first_seen_at: Mapped[datetime]
+    merged_into: Mapped[UUID | None]
+
+    __table_args__ = (Index(None, "account_id", "id"),)
+
+
+class SourcePerson(Base):
+    """A vendor's own user, and which person that is. `source_account_id` is where they were seen last."""
+
+    __tablename__ = "source_person"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    connection_id: Mapped[UUID | None]
+    place: Mapped[str]
+    person_id: Mapped[UUID | None]
+    source_account_id: Mapped[UUID | None]
+    profile: Mapped[dict[str, Any]]
+    profile_at: Mapped[datetime | None]
+    first_seen_at: Mapped[datetime]
+
+    __table_args__ = (Index(None, "person_id"), Index(None, "source_account_id"))
+
+
+class PersonKey(Base):
+    """A key that a source person asserts."""
+
+    __tablename__ = "person_key"
+
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str] = mapped_column(primary_key=True)
+    source_person_id: Mapped[UUID] = mapped_column(primary_key=True)
+    asserted_at: Mapped[datetime]
+
+    __table_args__ = (Index(None, "source_person_id"),)

@@ -1,0 +1,136 @@
+"""Scores with their terms, alerts, and the watch list."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hub.kit.db import Base
+from hub.kit.ids import new_id
+
+
+class Band(StrEnum):
+    """What the score means. `unknown`: too little is known, which is never green."""
+
+    RED = "red"
+    YELLOW = "yellow"
+    GREEN = "green"
+    PURPLE = "purple"
+    UNKNOWN = "unknown"
+
+
+class Score(Base):
+    """One score of one account, never changed. Points are whole micro-points (1 point = 1,000,000), so sums are exact.
+
+    `terms` holds everything that the score was made from (profile, measure values, curve values, weights, caps), so
+    that it can be explained and made again. A row is written only when something in it changed.
+    """
+
+    __tablename__ = "score"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    account_id: Mapped[UUID]
+    as_of: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+    micro_points: Mapped[int | None]
+    coverage_ppm: Mapped[int]
+    band: Mapped[str]
+    computed_band: Mapped[str]
+    segment: Mapped[str]
+    stage: Mapped[str]
+    profile: Mapped[str]
+    terms: Mapped[dict[str, Any]]
+    blueprint_version: Mapped[int]
+
+    __table_args__ = (Index(None, "account_id", text("as_of DESC"), text("recorded_at DESC")),)
+
+
+class Health(Base):
+    """The newest score of an account, for lists and filters."""
+
+    __tablename__ = "health"
+
+    account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    score_id: Mapped[UUID]
+    micro_points: Mapped[int | None]
+    coverage_ppm: Mapped[int]
+    band: Mapped[str]
+    segment: Mapped[str]
+    stage: Mapped[str]
+    scored_at: Mapped[datetime]
+    changed_at: Mapped[datetime]
+
+    __table_args__ = (Index(None, "band", "account_id"), Index(None, "micro_points", "account_id"))
+
+
+class AlertStatus(StrEnum):
+    """The life of an alert."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+class Alert(Base):
+    """A change that needs attention. At most one is alive for an account and a rule."""
+
+    __tablename__ = "alert"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    account_id: Mapped[UUID]
+    rule: Mapped[str]
+    severity: Mapped[str]
+    status: Mapped[str]
+    opened_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    acknowledged_at: Mapped[datetime | None]
+    acknowledged_by: Mapped[str | None]
+    resolved_at: Mapped[datetime | None]
+    resolved_by: Mapped[str | None]
+    values: Mapped[dict[str, Any]]
+    owner: Mapped[str | None]
+    blueprint_version: Mapped[int]
+
+    __table_args__ = (
+        Index("uq_alert_alive", "account_id", "rule", unique=True, postgresql_where=text("status <> 'resolved'")),
+        Index(None, "status", text("opened_at DESC"), "id"),
+        Index(None, "account_id", text("opened_at DESC")),
+    )
+
+
+class WatchStatus(StrEnum):
+    """The life of an entry of the watch list (the member-at-risk monitor)."""
+
+    AT_RISK = "at_risk"
+    PLAN_IN_PLACE = "plan_in_place"
+    SAVING = "saving"
+    RECOVERED = "recovered"
+    LOST = "lost"
+
+
+class Watch(Base):
+    """An account being saved, from its entry until it recovered or was lost."""
+
+    __tablename__ = "watch"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    account_id: Mapped[UUID]
+    status: Mapped[str]
+    reasons: Mapped[list[Any]]
+    owner: Mapped[str | None]
+    revenue_at_risk_minor: Mapped[int | None]
+    currency: Mapped[str | None]
+    next_action: Mapped[str | None]
+    entered_at: Mapped[datetime]
+    status_since: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index("uq_watch_alive", "account_id", unique=True, postgresql_where=text("ended_at IS NULL")),
+        Index(None, "ended_at", "entered_at"),
+    )

@@ -1,0 +1,112 @@
+"""The outbox: a decision that others react to is a row in the transaction that made it.
+
+The relay gives committed rows a `position`, one relay at a time, so positions follow the order in which facts became
+visible and a reader that remembers the last one can resume without a gap. Reactions run in the relay's transaction:
+what they mark is marked exactly once, even when the process dies half-way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import BigInteger, Identity, Index, select, text
+from sqlalchemy import Sequence as SqlSequence
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hub.kit import work
+from hub.kit.db import Base, try_lock
+
+LIST = "outbox"
+"""The name under which the relay is woken."""
+
+position_sequence = SqlSequence("outbox_position", metadata=Base.metadata)
+
+
+class OutboxRow(Base):
+    """One fact that was decided: its topic (`object.action`), what it is about, and its details."""
+
+    __tablename__ = "outbox"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    topic: Mapped[str]
+    key: Mapped[str]
+    payload: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    position: Mapped[int | None] = mapped_column(unique=True)
+
+    __table_args__ = (
+        Index("ix_outbox_unpublished", "id", postgresql_where=text("position IS NULL")),
+        Index(None, "topic", "position"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A published outbox row. `key` is the id of the account (or other thing) that the fact is about."""
+
+    position: int
+    topic: str
+    key: str
+    payload: dict[str, Any]
+    created_at: datetime
+
+
+async def append(session: AsyncSession, topic: str, key: str, payload: dict[str, Any], *, now: datetime) -> None:
+    """Announce a fact, in the transaction that makes it true."""
+    await session.execute(
+        OutboxRow.__table__.insert(),  # type: ignore[attr-defined]  # a mapped class's table is a Table
+        {"topic": topic, "key": key, "payload": payload, "created_at": now},
+    )
+    work.nudge(session, LIST)
+
+
+async def publish(session: AsyncSession, *, limit: int = 500) -> list[Fact]:
+    """Give the next unpublished facts their positions. Empty when another relay is at work.
+
+    The caller reacts to them in the same transaction, commits, and then wakes the readers.
+    """
+    if not await try_lock(session, "outbox-relay"):
+        return []
+    result = await session.execute(
+        text(
+            "WITH next AS (SELECT id, row_number() OVER (ORDER BY id) AS nth FROM "
+            "(SELECT id FROM outbox WHERE position IS NULL ORDER BY id LIMIT :limit) AS unpublished), "
+            "numbered AS (SELECT id, nextval('outbox_position') AS position "
+            "FROM (SELECT id FROM next ORDER BY nth) AS ordered) "
+            "UPDATE outbox SET position = numbered.position FROM numbered WHERE outbox.id = numbered.id "
+            "RETURNING outbox.position, topic, key, payload, created_at"
+        ),
+        {"limit": limit},
+    )
+    return sorted((Fact(*row) for row in result), key=lambda fact: fact.position)
+
+
+async def read_after(
+    session: AsyncSession, position: int, *, topics: Sequence[str] = (), limit: int = 500
+) -> list[Fact]:
+    """Published facts behind `position`, oldest first; all topics when none is named."""
+    query = (
+        select(OutboxRow.position, OutboxRow.topic, OutboxRow.key, OutboxRow.payload, OutboxRow.created_at)
+        .where(OutboxRow.position > position)
+        .order_by(OutboxRow.position)
+        .limit(limit)
+    )
+    if topics:
+        query = query.where(OutboxRow.topic.in_(topics))
+    return [Fact(*row) for row in (await session.execute(query)).all()]
+
+
+async def last_position(session: AsyncSession) -> int:
+    """The position of the newest published fact; 0 when there is none."""
+    return int((await session.execute(text("SELECT coalesce(max(position), 0) FROM outbox"))).scalar_one())
+
+
+async def forget_before(session: AsyncSession, now: datetime, *, keep: timedelta = timedelta(days=7)) -> None:
+    """Delete facts published longer ago than `keep`: readers resume from a position, not from history."""
+    await session.execute(
+        text("DELETE FROM outbox WHERE position IS NOT NULL AND created_at < :before"), {"before": now - keep}
+    )

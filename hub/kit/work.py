@@ -1,0 +1,125 @@
+"""Work lists: what has to be done, kept in SQL, so that losing Redis loses no work.
+
+An entry is (list, key). Marking the same key again coalesces: a thousand events on one account are one entry. A job
+claims a batch under a lease, does the work, and finishes the entries; an entry that was marked again meanwhile keeps
+its place (its `generation` has moved on). A lease that ran out, because a worker died, is claimed again.
+
+Cost: marking n keys is one statement; claiming reads an index on (list, due_at), so what is not due costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Index, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hub.kit.db import Base
+
+
+class WorkItem(Base):
+    """One entry of a work list."""
+
+    __tablename__ = "work_item"
+
+    list: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    due_at: Mapped[datetime]
+    generation: Mapped[int]
+    attempts: Mapped[int]
+    leased_until: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+
+    __table_args__ = (Index(None, "list", "due_at"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An entry taken for a while; `attempts` counts this one."""
+
+    list: str
+    key: str
+    generation: int
+    attempts: int
+
+
+async def mark(session: AsyncSession, list_name: str, keys: Iterable[str], *, due_at: datetime) -> None:
+    """Put keys on a list. A key already there becomes due at the earlier of the two times."""
+    unique = sorted(set(keys))
+    if not unique:
+        return
+    await session.execute(
+        text(
+            "INSERT INTO work_item (list, key, due_at, generation, attempts) "
+            "SELECT :list, key, :due_at, 1, 0 FROM unnest(CAST(:keys AS text[])) AS key "
+            "ON CONFLICT (list, key) DO UPDATE SET generation = work_item.generation + 1, "
+            "due_at = LEAST(work_item.due_at, excluded.due_at)"
+        ),
+        {"list": list_name, "keys": unique, "due_at": due_at},
+    )
+    nudge(session, list_name)
+
+
+def nudge(session: AsyncSession, list_name: str) -> None:
+    """Remember to wake the list's worker when this transaction has committed (see `Kit.transaction`)."""
+    session.info.setdefault("nudged", set()).add(list_name)
+
+
+async def claim(session: AsyncSession, list_name: str, *, limit: int, now: datetime, lease: timedelta) -> list[Claim]:
+    """Take up to `limit` due entries that nobody else holds, the longest due first."""
+    result = await session.execute(
+        text(
+            "WITH due AS (SELECT list, key FROM work_item WHERE list = :list AND due_at <= :now "
+            "AND (leased_until IS NULL OR leased_until < :now) ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED) "
+            "UPDATE work_item SET leased_until = :until, attempts = attempts + 1 FROM due "
+            "WHERE work_item.list = due.list AND work_item.key = due.key "
+            "RETURNING work_item.list, work_item.key, work_item.generation, work_item.attempts"
+        ),
+        {"list": list_name, "now": now, "until": now + lease, "limit": limit},
+    )
+    return [Claim(*row) for row in result]
+
+
+async def finish(session: AsyncSession, claims: Sequence[Claim]) -> None:
+    """Take done entries off their lists; those marked again since the claim stay, free to be claimed."""
+    if not claims:
+        return
+    parameters = {
+        "lists": [claim.list for claim in claims],
+        "keys": [claim.key for claim in claims],
+        "generations": [claim.generation for claim in claims],
+    }
+    done = "unnest(CAST(:lists AS text[]), CAST(:keys AS text[]), CAST(:generations AS bigint[])) AS d(list, key, gen)"
+    await session.execute(
+        text(f"DELETE FROM work_item w USING {done} WHERE w.list = d.list AND w.key = d.key AND w.generation = d.gen"),
+        parameters,
+    )
+    remaining = await session.execute(
+        text(
+            f"UPDATE work_item w SET leased_until = NULL, attempts = 0, last_error = NULL FROM {done} "
+            "WHERE w.list = d.list AND w.key = d.key RETURNING w.list"
+        ),
+        parameters,
+    )
+    for (list_name,) in remaining.all():
+        nudge(session, list_name)
+
+
+async def postpone(session: AsyncSession, claimed: Claim, *, until: datetime, error: str | None = None) -> None:
+    """Give an entry back, to be tried again at `until`; `error` stays readable on it."""
+    await session.execute(
+        text(
+            "UPDATE work_item SET leased_until = NULL, due_at = :until, last_error = :error "
+            "WHERE list = :list AND key = :key"
+        ),
+        {"list": claimed.list, "key": claimed.key, "until": until, "error": error},
+    )
+
+
+async def depth(session: AsyncSession) -> dict[str, int]:
+    """How many entries each list holds, due or not (for `/metrics` and `hub doctor`)."""
+    result = await session.execute(text("SELECT list, count(*) FROM work_item GROUP BY list ORDER BY list"))
+    return {row[0]: row[1] for row in result}

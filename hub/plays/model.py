@@ -1,0 +1,127 @@
+"""Runs of plays, their steps, the tasks they give to people, and the touches they make."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hub.kit.db import Base
+from hub.kit.ids import new_id
+
+
+class RunStatus(StrEnum):
+    """The life of a run. A `held` run waits for a person's decision about a failed or unclear step."""
+
+    RUNNING = "running"
+    HELD = "held"
+    DONE = "done"
+    CANCELED = "canceled"
+
+
+class StepStatus(StrEnum):
+    """The life of a step. `unknown`: the vendor cannot tell whether it happened; a person decides."""
+
+    PENDING = "pending"
+    WAITING = "waiting"
+    DONE = "done"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    SKIPPED = "skipped"
+
+
+class Run(Base):
+    """A play on one account. The unique key makes a second enrolment for the same occurrence impossible."""
+
+    __tablename__ = "run"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    play: Mapped[str]
+    account_id: Mapped[UUID]
+    occurrence: Mapped[str]
+    status: Mapped[str]
+    step: Mapped[int]
+    holdout: Mapped[bool]
+    trigger: Mapped[dict[str, Any]]
+    definition: Mapped[dict[str, Any]]
+    blueprint_version: Mapped[int]
+    started_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        UniqueConstraint("play", "account_id", "occurrence"),
+        Index(None, "account_id", text("started_at DESC")),
+        Index(None, text("started_at DESC"), "id"),
+    )
+
+
+class RunStep(Base):
+    """One step of a run, with what came of it."""
+
+    __tablename__ = "run_step"
+
+    run_id: Mapped[UUID] = mapped_column(primary_key=True)
+    index: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    name: Mapped[str]
+    status: Mapped[str]
+    attempts: Mapped[int]
+    result: Mapped[dict[str, Any]]
+    problem: Mapped[str | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]
+
+
+class TaskStatus(StrEnum):
+    """The life of a task."""
+
+    OPEN = "open"
+    DONE = "done"
+    CANCELED = "canceled"
+
+
+class Task(Base):
+    """Work for a person, from a step of a run (at most one for each) or by hand."""
+
+    __tablename__ = "task"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    account_id: Mapped[UUID]
+    run_id: Mapped[UUID | None]
+    step: Mapped[int | None]
+    title: Mapped[str]
+    details: Mapped[str | None]
+    owner: Mapped[str | None]
+    due_at: Mapped[datetime | None]
+    status: Mapped[str]
+    outcome: Mapped[str | None]
+    created_at: Mapped[datetime]
+    completed_at: Mapped[datetime | None]
+    completed_by: Mapped[str | None]
+
+    __table_args__ = (
+        UniqueConstraint("run_id", "step"),
+        Index(None, "status", "due_at", "id"),
+        Index(None, "account_id", text("created_at DESC")),
+    )
+
+
+class Touch(Base):
+    """One contact with a person, for the contact budget; one for each step of a run and person."""
+
+    __tablename__ = "touch"
+
+    run_id: Mapped[UUID] = mapped_column(primary_key=True)
+    step: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID]
+    channel: Mapped[str]
+    touched_at: Mapped[datetime]
+
+    __table_args__ = (Index(None, "person_id", "touched_at"),)

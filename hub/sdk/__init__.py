@@ -1,0 +1,91 @@
+"""The one package that a plugin imports.
+
+```python
+from hub import sdk
+
+class Acme(sdk.Connector[Config]):
+    id, name, Config = "acme", "Acme Surveys", Config
+
+    @sdk.stream(record=Answer, cursor=Since, key=lambda a: a.id, version=lambda a: a.updated, emits={"survey.answered"})
+    async def answers(self, cursor): ...
+
+    @answers.normalize
+    def _(self, answer): ...
+
+@sdk.hookimpl
+def hub_register_connectors(register):
+    register(Acme)
+```
+"""
+
+from hub.sdk import errors, keys
+from hub.sdk.connector import (
+    Action,
+    Connector,
+    Endpoint,
+    Host,
+    Page,
+    Rate,
+    Received,
+    Refetch,
+    Stream,
+    Tombstone,
+    Webhook,
+    action,
+    endpoint,
+    stream,
+    webhook,
+)
+from hub.sdk.events import Account, Amount, Change, Event, Flow, Key, Person, Relation, Subject
+from hub.sdk.mailbox import Mailbox, Message
+from hub.sdk.plugins import hookimpl
+from hub.sdk.webhooks import (
+    Delivery,
+    HexHmac,
+    Reply,
+    Signature,
+    StandardWebhooks,
+    check_age,
+    matches_any,
+    signed_at,
+)
+
+__all__ = [
+    "Account",
+    "Action",
+    "Amount",
+    "Change",
+    "Connector",
+    "Delivery",
+    "Endpoint",
+    "Event",
+    "Flow",
+    "HexHmac",
+    "Host",
+    "Key",
+    "Mailbox",
+    "Message",
+    "Page",
+    "Person",
+    "Rate",
+    "Received",
+    "Refetch",
+    "Relation",
+    "Reply",
+    "Signature",
+    "StandardWebhooks",
+    "Stream",
+    "Subject",
+    "Tombstone",
+    "Webhook",
+    "action",
+    "check_age",
+    "endpoint",
+    "errors",
+    "hookimpl",
+    "keys",
+    "matches_any",
+    "signed_at",
+    "stream",
+    "webhook",
+]

@@ -1,0 +1,338 @@
+"""The shape of a connector: a class with a typed configuration, streams, webhooks, endpoints and actions.
+
+The decorators only describe; nothing runs at import. `read` and actions do I/O through what the host gives
+(`self.http`, `self.mailbox`, `self.clock`); `normalize` and `receive` are pure, so that polling, webhooks, backfill
+and re-mapping can share them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+import httpx
+from pydantic import BaseModel
+
+from hub.kit.clock import Clock
+from hub.sdk.events import Event
+from hub.sdk.mailbox import Mailbox
+from hub.sdk.webhooks import Delivery, Reply, Signature
+
+C = TypeVar("C", bound=BaseModel)
+R = TypeVar("R", bound=BaseModel)
+
+Idempotency = Literal["native", "upsert", "lookup", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """The vendor deleted a record. `at` is when, where the vendor says so."""
+
+    stream: str
+    id: str
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refetch:
+    """A delivery only said that a record changed: read it again."""
+
+    stream: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A record that came by webhook, for the stream that owns its kind."""
+
+    stream: str
+    row: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows of a stream and the cursor that says "all up to here has been yielded"."""
+
+    rows: Sequence[Mapping[str, Any] | Tombstone]
+    cursor: BaseModel
+    complete: bool = False
+    """True on the last page of a full refresh: what was not yielded since the first page is gone."""
+
+
+@dataclass(slots=True)
+class Stream(Generic[R]):
+    """A declared stream. Made by `@stream`; `normalize` is attached by its decorator of the same name."""
+
+    name: str
+    record: type[R]
+    cursor: type[BaseModel]
+    key: Callable[[R], str]
+    version: Callable[[R], str]
+    emits: frozenset[str]
+    interval: timedelta
+    read: Callable[[Any, Any], AsyncIterator[Page]]
+    normalizer: Callable[[Any, R], Iterable[Event]] | None = None
+    migrate_cursor: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    fetch: Callable[[Any, str], Awaitable[Mapping[str, Any] | Tombstone]] | None = None
+
+    def normalize(self, function: Callable[[Any, R], Iterable[Event]]) -> Callable[[Any, R], Iterable[Event]]:
+        """Attach the pure function from one record to events."""
+        self.normalizer = function
+        return function
+
+    def refetch(
+        self, function: Callable[[Any, str], Awaitable[Mapping[str, Any] | Tombstone]]
+    ) -> Callable[[Any, str], Awaitable[Mapping[str, Any] | Tombstone]]:
+        """Attach the function that reads one record by its id, for webhooks that only name it."""
+        self.fetch = function
+        return function
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A declared webhook: POST `/in/<connection>/<path>`; a `{part}` of the path matches one segment."""
+
+    name: str
+    path: str
+    signature: Signature
+    secrets: Callable[[Any], Sequence[str]]
+    delivery_id: Callable[[Delivery], str | None]
+    handles: frozenset[str]
+    receive: Callable[[Any, Delivery], Iterable[Received | Tombstone | Refetch]]
+    accept: Callable[[Delivery], Reply | None]
+    reply: Reply
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A declared endpoint: a request of the connector's own end users, answered at once."""
+
+    name: str
+    path: str
+    method: str
+    signature: Signature
+    secrets: Callable[[Any], Sequence[str]]
+    answer: Callable[[Any, Delivery], Awaitable[Reply]]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A declared action: something the hub can have the vendor do."""
+
+    name: str
+    input: type[BaseModel]
+    output: type[BaseModel]
+    idempotency: Idempotency
+    run: Callable[[Any, Any, str], Awaitable[BaseModel]]
+    emits: str | None = None
+    touch: bool = False
+    destructive: bool = False
+    scopes: tuple[str, ...] = ()
+    description: str = ""
+
+
+def stream(
+    *,
+    record: type[R],
+    cursor: type[BaseModel],
+    key: Callable[[R], str],
+    version: Callable[[R], str],
+    emits: Iterable[str],
+    interval: timedelta = timedelta(minutes=5),
+    migrate_cursor: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+) -> Callable[[Callable[[Any, Any], AsyncIterator[Page]]], Stream[R]]:
+    """Declare a stream on its async generator `read(self, cursor)`; `cursor` is None for a backfill.
+
+    `key` and `version` identify a record: the same pair is the same record for ever. Versions of one record sort as
+    text in the order in which they became true.
+    """
+
+    def declare(read: Callable[[Any, Any], AsyncIterator[Page]]) -> Stream[R]:
+        return Stream(
+            name=_name_of(read),
+            record=record,
+            cursor=cursor,
+            key=key,
+            version=version,
+            emits=frozenset(emits),
+            interval=interval,
+            read=read,
+            migrate_cursor=migrate_cursor,
+        )
+
+    return declare
+
+
+def webhook(
+    *,
+    path: str,
+    signature: Signature,
+    secrets: Callable[[Any], Sequence[str]],
+    handles: Iterable[str],
+    delivery_id: Callable[[Delivery], str | None] = lambda delivery: None,
+    accept: Callable[[Delivery], Reply | None] = lambda delivery: None,
+    reply: Reply | None = None,
+    max_bytes: int = 1_000_000,
+) -> Callable[[Callable[[Any, Delivery], Iterable[Received | Tombstone | Refetch]]], Webhook]:
+    """Declare a webhook on its pure function `receive(self, delivery)`.
+
+    `secrets(config)` gives the active secrets; `handles` names the streams whose records it may return. `accept` may
+    refuse a genuine delivery at once (a `Reply` with a 4xx status), for vendors whose clients expect that; `reply` is
+    what an accepted one is answered with. `delivery_id` names the delivery for the duplicate check.
+    """
+
+    def declare(receive: Callable[[Any, Delivery], Iterable[Received | Tombstone | Refetch]]) -> Webhook:
+        return Webhook(
+            name=_name_of(receive),
+            path=path,
+            signature=signature,
+            secrets=secrets,
+            delivery_id=delivery_id,
+            handles=frozenset(handles),
+            receive=receive,
+            accept=accept,
+            reply=reply or Reply(),
+            max_bytes=max_bytes,
+        )
+
+    return declare
+
+
+def endpoint(
+    *, path: str, signature: Signature, secrets: Callable[[Any], Sequence[str]], method: str = "GET"
+) -> Callable[[Callable[[Any, Delivery], Awaitable[Reply]]], Endpoint]:
+    """Declare a request of end users that the connector answers itself, e.g. "which messages wait for me?"."""
+
+    def declare(answer: Callable[[Any, Delivery], Awaitable[Reply]]) -> Endpoint:
+        return Endpoint(
+            name=_name_of(answer), path=path, method=method, signature=signature, secrets=secrets, answer=answer
+        )
+
+    return declare
+
+
+def action(
+    *,
+    input: type[BaseModel],  # noqa: A002  # the word that the contract uses
+    output: type[BaseModel],
+    idempotency: Idempotency,
+    emits: str | None = None,
+    touch: bool = False,
+    destructive: bool = False,
+    scopes: Sequence[str] = (),
+) -> Callable[[Callable[[Any, Any, str], Awaitable[BaseModel]]], Action]:
+    """Declare an action on its coroutine `run(self, input, key)`.
+
+    `key` is the hub's idempotency key (`run:step`). `emits` is the event kind that an executed action leaves on the
+    timeline; `touch` says that a person is contacted, which counts against the contact budget.
+    """
+
+    def declare(run: Callable[[Any, Any, str], Awaitable[BaseModel]]) -> Action:
+        return Action(
+            name=_name_of(run),
+            input=input,
+            output=output,
+            idempotency=idempotency,
+            run=run,
+            emits=emits,
+            touch=touch,
+            destructive=destructive,
+            scopes=tuple(scopes),
+            description=(run.__doc__ or "").strip().partition("\n")[0],
+        )
+
+    return declare
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What the hub gives a connector for one run."""
+
+    http: httpx.AsyncClient
+    mailbox: Mailbox
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How fast the vendor may be asked; a backfill takes `backfill_share` of it."""
+
+    per_second: float = 10.0
+    backfill_share: float = 0.5
+
+
+class Connector(Generic[C]):
+    """The base of every connector. Subclasses declare; the host constructs them with a validated configuration."""
+
+    id: ClassVar[str]
+    name: ClassVar[str]
+    api: ClassVar[int] = 1
+    Config: ClassVar[type[BaseModel]]
+    rate: ClassVar[Rate] = Rate()
+    streams: ClassVar[Mapping[str, Stream[Any]]] = {}
+    webhooks: ClassVar[Mapping[str, Webhook]] = {}
+    endpoints: ClassVar[Mapping[str, Endpoint]] = {}
+    actions: ClassVar[Mapping[str, Action]] = {}
+
+    def __init__(self, config: C, host: Host | None = None) -> None:
+        self.config = config
+        self._host = host
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.streams = _declared(cls, Stream)
+        cls.webhooks = _declared(cls, Webhook)
+        cls.endpoints = _declared(cls, Endpoint)
+        cls.actions = _declared(cls, Action)
+
+    @classmethod
+    def hosts(cls, config: C) -> Sequence[str]:
+        """Base URLs that this connection may talk to, the first one being the base of `self.http`."""
+        return ()
+
+    def authenticate(self, request: httpx.Request) -> httpx.Request:
+        """Put the credentials on an outgoing request; called for each one."""
+        return request
+
+    async def check(self) -> str:
+        """Ask the vendor who we are; returns the tenant's id there. Raises the errors of `hub.sdk.errors`."""
+        raise NotImplementedError(f"{type(self).__name__} needs check()")
+
+    @property
+    def http(self) -> httpx.AsyncClient:
+        """The host's client: base URL, auth, allowed hosts, retries, rate limit and time-outs are set."""
+        return self._given().http
+
+    @property
+    def mailbox(self) -> Mailbox:
+        """Messages that wait here for the connector's end users."""
+        return self._given().mailbox
+
+    @property
+    def clock(self) -> Clock:
+        """The hub's clock."""
+        return self._given().clock
+
+    def _given(self) -> Host:
+        if self._host is None:
+            raise RuntimeError("normalize, receive and accept are pure: they have no http, mailbox or clock")
+        return self._host
+
+
+D = TypeVar("D")
+
+
+def _declared(cls: type, kind: type[D]) -> dict[str, D]:
+    return {
+        name: member
+        for base in reversed(cls.__mro__)
+        for name, member in vars(base).items()
+        if isinstance(member, kind)
+    }
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    return function.__name__

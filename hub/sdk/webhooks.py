@@ -1,0 +1,113 @@
+"""Webhooks: a delivery's life, and the signature schemes that come ready-made.
+
+The host does: size cap → raw bytes → signature → duplicate check → store → 2xx → job → `receive` → `normalize`.
+A scheme verifies over the raw bytes, in constant time, against every active secret (two during a rotation).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+from hub.sdk.errors import BadSignature
+
+TOLERANCE = timedelta(seconds=300)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One HTTP request from a vendor: header names in lower case, the body after any Content-Encoding."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: datetime
+    method: str = "POST"
+    query: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the vendor gets back; `body` is sent as JSON."""
+
+    status: int = 200
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Signature(Protocol):
+    """A signature scheme: returns when the delivery is genuine, raises `BadSignature` when it is not."""
+
+    def verify(self, delivery: Delivery, secrets: Sequence[str]) -> None: ...
+
+
+def signed_at(seconds: str) -> datetime:
+    """Unix seconds as an aware time; `BadSignature` when they are not a number."""
+    try:
+        return datetime.fromtimestamp(int(seconds), UTC)
+    except (ValueError, OverflowError, OSError):
+        raise BadSignature("The signature's timestamp is not a unix time.") from None
+
+
+def check_age(at: datetime, now: datetime, tolerance: timedelta = TOLERANCE) -> None:
+    """`BadSignature` for a timestamp more than `tolerance` away from `now`, in the past or in the future."""
+    if abs(now - at) > tolerance:
+        raise BadSignature(f"The signature's timestamp is more than {tolerance.seconds} seconds off.")
+
+
+def matches_any(expected: Sequence[bytes], given: Sequence[bytes]) -> bool:
+    """Whether any given signature equals any expected one; every pair is compared, in constant time."""
+    found = False
+    for one in expected:
+        for other in given:
+            found |= hmac.compare_digest(one, other)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class HexHmac:
+    """`header: [prefix]<hex HMAC(secret, body)>`, as Intercom (`sha1=`), GitHub (`sha256=`) and many others do."""
+
+    header: str
+    algorithm: str = "sha256"
+    prefix: str = ""
+
+    def verify(self, delivery: Delivery, secrets: Sequence[str]) -> None:
+        given = delivery.headers.get(self.header.lower(), "")
+        if not given.startswith(self.prefix) or not given:
+            raise BadSignature(f"The header {self.header} is missing.")
+        expected = [hmac.new(key.encode(), delivery.body, self.algorithm).hexdigest().encode() for key in secrets]
+        if not matches_any(expected, [given.removeprefix(self.prefix).lower().encode()]):
+            raise BadSignature("The signature does not fit the body.")
+
+
+@dataclass(frozen=True, slots=True)
+class StandardWebhooks:
+    """Standard Webhooks 1.0: `webhook-id`, `webhook-timestamp`, `webhook-signature: v1,<base64> …`.
+
+    HMAC-SHA256 over `{id}.{timestamp}.{body}`; a secret is base64, with or without `whsec_`.
+    """
+
+    tolerance: timedelta = TOLERANCE
+
+    def verify(self, delivery: Delivery, secrets: Sequence[str]) -> None:
+        try:
+            message_id = delivery.headers["webhook-id"]
+            timestamp = delivery.headers["webhook-timestamp"]
+            signatures = delivery.headers["webhook-signature"]
+        except KeyError as missing:
+            raise BadSignature(f"The header {missing.args[0]} is missing.") from None
+        check_age(signed_at(timestamp), delivery.received_at, self.tolerance)
+        signed = f"{message_id}.{timestamp}.".encode() + delivery.body
+        expected = [
+            base64.b64encode(hmac.new(base64.b64decode(key.removeprefix("whsec_")), signed, hashlib.sha256).digest())
+            for key in secrets
+        ]
+        given = [one.removeprefix("v1,").encode() for one in signatures.split() if one.startswith("v1,")]
+        if not matches_any(expected, given):
+            raise BadSignature("The signature does not fit the body.")

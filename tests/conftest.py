@@ -1,0 +1,114 @@
+"""Real servers for every test: the machine's, where HUB_TEST_DATABASE_URL and HUB_TEST_REDIS_URL name them, otherwise
+the embedded ones. Each test gets a fresh database, copied from a migrated template."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy import make_url
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from hub.kit.embedded import EmbeddedServers
+from hub.kit.runtime import Kit, open_kit
+from hub.kit.settings import Settings
+from hub.migrations.runner import upgrade
+
+SECRET_KEY = "a key for the tests that nobody else uses"
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Where the suite's PostgreSQL and Redis are, and the name of the migrated template database."""
+
+    database_url: str
+    redis_url: str
+    template: str
+
+    def database(self, name: str) -> str:
+        return make_url(self.database_url).set(database=name).render_as_string(hide_password=False)
+
+
+async def _execute(url: str, *statements: str) -> None:
+    connection = await asyncpg.connect(url.replace("postgresql+asyncpg://", "postgresql://"))
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@contextmanager
+def _servers(folder: Path) -> Iterator[tuple[str, str]]:
+    database_url, redis_url = os.environ.get("HUB_TEST_DATABASE_URL"), os.environ.get("HUB_TEST_REDIS_URL")
+    if database_url and redis_url:
+        yield database_url.replace("postgresql://", "postgresql+asyncpg://"), redis_url
+        return
+    with EmbeddedServers(folder).running() as servers:
+        yield servers.database_url, servers.redis_url
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """One PostgreSQL and one Redis for the whole suite."""
+    with _servers(tmp_path_factory.mktemp("servers")) as (database_url, redis_url):
+        found = Servers(database_url, redis_url, f"hub_template_{secrets.token_hex(4)}")
+
+        async def prepare() -> None:
+            await _execute(database_url, f'CREATE DATABASE "{found.template}"')
+            engine = create_async_engine(found.database(found.template))
+            await upgrade(engine)
+            await engine.dispose()
+
+        asyncio.run(prepare())
+        yield found
+        asyncio.run(_execute(database_url, f'DROP DATABASE "{found.template}" WITH (FORCE)'))
+
+
+@asynccontextmanager
+async def _fresh(servers: Servers, folder: Path, *, template: str) -> AsyncIterator[Settings]:
+    name = f"hub_test_{secrets.token_hex(6)}"
+    await _execute(servers.database_url, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    redis = Redis.from_url(servers.redis_url)
+    try:
+        await redis.flushdb()
+        yield Settings(
+            database_url=servers.database(name),
+            redis_url=servers.redis_url,
+            data_dir=folder,
+            secret_key=SECRET_KEY,
+            log_level="warning",
+            _env_file=None,
+        )
+    finally:
+        await redis.aclose()
+        await _execute(servers.database_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+async def settings(servers: Servers, tmp_path: Path) -> AsyncIterator[Settings]:
+    """Settings for a migrated, empty database of the test's own, and an empty Redis."""
+    async with _fresh(servers, tmp_path, template=servers.template) as found:
+        yield found
+
+
+@pytest.fixture
+async def unmigrated(servers: Servers, tmp_path: Path) -> AsyncIterator[Settings]:
+    """Settings for a database without tables."""
+    async with _fresh(servers, tmp_path, template="template0") as found:
+        yield found
+
+
+@pytest.fixture
+async def kit(settings: Settings) -> AsyncIterator[Kit]:
+    """The open resources of a process, on the test's own database."""
+    async with open_kit(settings) as opened:
+        yield opened
