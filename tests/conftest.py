@@ -112,3 +112,10 @@ async def kit(settings: Settings) -> AsyncIterator[Kit]:
     """The open resources of a process, on the test's own database."""
     async with open_kit(settings) as opened:
         yield opened
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """With HUB_TEST_NO_SKIPS a skipped test fails the run: there, every service is at hand."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("HUB_TEST_NO_SKIPS") and reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
