@@ -33,6 +33,7 @@ from hub.sdk.connector import (
     Webhook,
     action,
     endpoint,
+    pushed,
     stream,
     webhook,
 )
@@ -85,6 +86,7 @@ __all__ = [
     "hookimpl",
     "keys",
     "matches_any",
+    "pushed",
     "signed_at",
     "stream",
     "webhook",

@@ -71,7 +71,8 @@ class Stream(Generic[R]):
     key: Callable[[R], str]
     version: Callable[[R], str]
     emits: frozenset[str]
-    interval: timedelta
+    interval: timedelta | None
+    """How often to poll; None for a stream that only webhooks feed."""
     read: Callable[[Any, Any], AsyncIterator[Page]]
     normalizer: Callable[[Any, R], Iterable[Event]] | None = None
     migrate_cursor: Callable[[dict[str, Any]], dict[str, Any]] | None = None
@@ -164,6 +165,31 @@ def stream(
         )
 
     return declare
+
+
+class NoCursor(BaseModel):
+    """The cursor of a stream that is never read."""
+
+
+async def _nothing(connector: Any, cursor: Any) -> AsyncIterator[Page]:
+    return
+    yield
+
+
+def pushed(
+    *, record: type[R], key: Callable[[R], str], version: Callable[[R], str], emits: Iterable[str]
+) -> Stream[R]:
+    """Declare a stream that only webhooks feed: `messages = sdk.pushed(…)`, then `@messages.normalize`."""
+    return Stream(
+        name="",
+        record=record,
+        cursor=NoCursor,
+        key=key,
+        version=version,
+        emits=frozenset(emits),
+        interval=None,
+        read=_nothing,
+    )
 
 
 def webhook(
@@ -284,6 +310,8 @@ class Connector(Generic[C]):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.streams = _declared(cls, Stream)
+        for name, declared in cls.streams.items():
+            declared.name = name
         cls.webhooks = _declared(cls, Webhook)
         cls.endpoints = _declared(cls, Endpoint)
         cls.actions = _declared(cls, Action)
