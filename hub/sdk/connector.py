@@ -77,6 +77,7 @@ class Stream(Generic[R]):
     normalizer: Callable[[Any, R], Iterable[Event]] | None = None
     migrate_cursor: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     fetch: Callable[[Any, str], Awaitable[Mapping[str, Any] | Tombstone]] | None = None
+    follow_up: Callable[[Any, R], Awaitable[None]] | None = None
 
     def normalize(self, function: Callable[[Any, R], Iterable[Event]]) -> Callable[[Any, R], Iterable[Event]]:
         """Attach the pure function from one record to events."""
@@ -88,6 +89,14 @@ class Stream(Generic[R]):
     ) -> Callable[[Any, str], Awaitable[Mapping[str, Any] | Tombstone]]:
         """Attach the function that reads one record by its id, for webhooks that only name it."""
         self.fetch = function
+        return function
+
+    def on_received(self, function: Callable[[Any, R], Awaitable[None]]) -> Callable[[Any, R], Awaitable[None]]:
+        """Attach what the connector does when a record came by webhook, e.g. close a message that was answered.
+
+        Called at least once for each new record, before its events are recorded; it must bear being repeated.
+        """
+        self.follow_up = function
         return function
 
 

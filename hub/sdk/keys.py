@@ -7,6 +7,7 @@ from hub.sdk.events import Key, Relation
 DOMAIN = "domain"
 EMAIL = "email"
 GROUP = "segment.group"
+USER = "segment.user"
 
 
 def external(kind: str, value: str) -> Key:
@@ -17,6 +18,14 @@ def external(kind: str, value: str) -> Key:
 def group(value: str) -> Key:
     """The product's own account id, as Segment's `group` call carries it: strong."""
     return Key(GROUP, value)
+
+
+def user(value: str) -> Key:
+    """The product's own user id, as Segment's calls carry it: strong for a person.
+
+    On a place it says "the same user's events wait here", which joins places and makes no account by itself.
+    """
+    return Key(USER, value)
 
 
 def domain(value: str) -> Key:

@@ -31,6 +31,6 @@ class Mailbox(Protocol):
         """Messages neither closed nor expired, oldest first."""
         ...
 
-    async def close(self, message_id: str) -> bool:
-        """Take a message out of the mailbox; False when it was not there."""
+    async def close(self, message_id: str, *, recipient: str) -> bool:
+        """Take a recipient's message out of the mailbox; False when it was not there."""
         ...
