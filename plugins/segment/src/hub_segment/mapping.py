@@ -72,12 +72,14 @@ def events(message: Message) -> list[sdk.Event]:
     person = _person(message)
     if person is None and message.group_id is None and message.context.group_id is None:
         raise ValueError("the message names neither a user nor a group: set userId, anonymousId or groupId")
+    account = _account(message, person)
     return [
         sdk.Event(
             kind=kind,
             occurred_at=message.happened_at,
-            account=_account(message, person),
+            account=account,
             people=(person,) if person else (),
+            subject=sdk.Subject("account", account.place, attributes=account.profile) if account.profile else None,
             attributes=_attributes(message, kind),
             value=_value(message, kind),
             title=message.event or message.name,
