@@ -43,6 +43,8 @@ KIND_OF_CALL: Mapping[str, str] = {
     "delete": "person.erasure_requested",
 }
 
+ANONYMOUS = "segment.anonymous"
+
 EMITS = frozenset({*SAAS_EVENTS.values(), *USUAL_EVENTS.values(), *KIND_OF_CALL.values(), "product.used"})
 
 PERSON_TRAITS: Mapping[str, tuple[str, ...]] = {
@@ -111,9 +113,10 @@ def _person(message: Message) -> sdk.Person | None:
 def _person_keys(message: Message, profile: Mapping[str, Any]) -> list[sdk.Key]:
     found = [sdk.keys.user(message.user_id)] if message.user_id else []
     if message.anonymous_id:
-        found.append(sdk.keys.external("segment.anonymous", message.anonymous_id))
+        found.append(sdk.keys.external(ANONYMOUS, message.anonymous_id))
     if message.type == "alias" and message.previous_id:
-        found.append(sdk.keys.user(message.previous_id))
+        # An alias may name a former user id or an anonymous one: the call does not say which.
+        found += [sdk.keys.user(message.previous_id), sdk.keys.external(ANONYMOUS, message.previous_id)]
     email = profile.get("email")
     if isinstance(email, str) and "@" in email:
         found.append(sdk.keys.email(email))
@@ -137,11 +140,14 @@ def _account(message: Message, person: sdk.Person | None) -> sdk.Account:
 
 def _place_of(person: sdk.Person, *memberships: sdk.Key) -> sdk.Account:
     """Where somebody's events wait when the message names no company: their own place, until a company is known."""
-    users = [key for key in person.keys if key.kind == sdk.keys.USER]
+    users = [
+        sdk.Key(key.kind.removeprefix("external:"), key.value)
+        for key in person.keys
+        if key.kind in (sdk.keys.USER, f"external:{ANONYMOUS}")
+    ]
     email = next((key.value for key in person.keys if key.kind == sdk.keys.EMAIL), None)
     belongs = [sdk.keys.member_of(sdk.keys.domain(email.rpartition("@")[2]))] if email else []
-    own = users or [sdk.Key("segment.anonymous", person.place.removeprefix("anonymous:"))]
-    return sdk.Account(person.place, (*own, *memberships, *belongs))
+    return sdk.Account(person.place, (*users, *memberships, *belongs))
 
 
 def _membership(message: Message, person: sdk.Person | None) -> list[sdk.Event]:
