@@ -112,7 +112,8 @@ def _person(message: Message) -> sdk.Person | None:
 
 def _person_keys(message: Message, profile: Mapping[str, Any]) -> list[sdk.Key]:
     found = [sdk.keys.user(message.user_id)] if message.user_id else []
-    if message.anonymous_id:
+    if message.anonymous_id and (not message.user_id or message.type in {"identify", "alias"}):
+        # Only these two calls mean to say that visitor and user are one: a shared machine sends both ids with any call.
         found.append(sdk.keys.external(ANONYMOUS, message.anonymous_id))
     if message.type == "alias" and message.previous_id:
         # An alias may name a former user id or an anonymous one: the call does not say which.
