@@ -1,0 +1,48 @@
+"""`python -m hub.sandbox`: the Stripe double as a process of its own, until it is interrupted.
+
+Prints one line of JSON with its URL, key and webhook secret. `--customers 400000 --invoices 400000` serves
+synthetic books of that size in place of the invented companies.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from hub.sandbox.companies import invent
+from hub.sandbox.sandbox import Sandbox
+from hub.sandbox.synthetic import synthetic_books
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m hub.sandbox", description="Serves the Stripe double.")
+    parser.add_argument("--port", type=int, default=0, help="the loopback port; 0 takes a free one")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--accounts", type=int, default=60, help="how many companies are invented")
+    parser.add_argument("--customers", type=int, default=0, help="serve so many synthetic customers instead")
+    parser.add_argument("--invoices", type=int, default=0, help="and so many synthetic invoices")
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_serve(parser.parse_args()))
+
+
+async def _serve(options: argparse.Namespace) -> None:
+    now = datetime.now(UTC)
+    books = None
+    if options.customers or options.invoices:
+        books = synthetic_books(options.customers, options.invoices, until=now)
+    base = invent(options.seed, options.accounts, until=now)
+    async with Sandbox(base, books=books, stripe_port=options.port).running() as sandbox:
+        told = {
+            "stripe_url": sandbox.stripe_url,
+            "stripe_key": sandbox.stripe_key,
+            "stripe_webhook_secret": sandbox.stripe_webhook_secret,
+        }
+        sys.stdout.write(f"{json.dumps(told)}\n")
+        sys.stdout.flush()
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    main()
