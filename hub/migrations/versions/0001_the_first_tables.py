@@ -24,16 +24,14 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("merged_into", sa.Uuid(), nullable=True),
+        sa.Column("anchor", sa.Uuid(), nullable=True),
         sa.ForeignKeyConstraint(["merged_into"], ["account.id"], name=op.f("fk_account_merged_into_account")),
         sa.ForeignKeyConstraint(["parent_id"], ["account.id"], name=op.f("fk_account_parent_id_account")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_account")),
+        sa.UniqueConstraint("anchor", name=op.f("uq_account_anchor")),
     )
     op.create_index(
-        "ix_account_live",
-        "account",
-        ["name", "id"],
-        unique=False,
-        postgresql_where=sa.text("merged_into IS NULL"),
+        "ix_account_live", "account", ["name", "id"], unique=False, postgresql_where=sa.text("merged_into IS NULL")
     )
     op.create_table(
         "account_assertion",
@@ -47,9 +45,7 @@ def upgrade() -> None:
         sa.Column("merge_id", sa.Uuid(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_account_assertion")),
     )
-    op.create_index(
-        op.f("ix_account_assertion_account_id_id"), "account_assertion", ["account_id", "id"], unique=False
-    )
+    op.create_index(op.f("ix_account_assertion_account_id_id"), "account_assertion", ["account_id", "id"], unique=False)
     op.create_index(
         op.f("ix_account_assertion_source_account_id_id"),
         "account_assertion",
@@ -63,13 +59,9 @@ def upgrade() -> None:
         sa.Column("relation", sa.String(), nullable=False),
         sa.Column("source_account_id", sa.Uuid(), nullable=False),
         sa.Column("asserted_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint(
-            "kind", "value", "relation", "source_account_id", name=op.f("pk_account_key")
-        ),
+        sa.PrimaryKeyConstraint("kind", "value", "relation", "source_account_id", name=op.f("pk_account_key")),
     )
-    op.create_index(
-        op.f("ix_account_key_source_account_id"), "account_key", ["source_account_id"], unique=False
-    )
+    op.create_index(op.f("ix_account_key_source_account_id"), "account_key", ["source_account_id"], unique=False)
     op.create_table(
         "action_call",
         sa.Column("connection_id", sa.Uuid(), nullable=False),
@@ -82,6 +74,8 @@ def upgrade() -> None:
         sa.Column("attempts", sa.BigInteger(), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("retry_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("connection_id", "key", name=op.f("pk_action_call")),
     )
     op.create_table(
@@ -97,29 +91,20 @@ def upgrade() -> None:
         sa.Column("acknowledged_by", sa.String(), nullable=True),
         sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("resolved_by", sa.String(), nullable=True),
+        sa.Column("rearmed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("values", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("owner", sa.String(), nullable=True),
         sa.Column("blueprint_version", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_alert")),
     )
     op.create_index(
-        op.f("ix_alert_account_id"),
-        "alert",
-        ["account_id", sa.literal_column("opened_at DESC")],
-        unique=False,
+        op.f("ix_alert_account_id"), "alert", ["account_id", sa.literal_column("opened_at DESC")], unique=False
     )
     op.create_index(
-        op.f("ix_alert_status_id"),
-        "alert",
-        ["status", sa.literal_column("opened_at DESC"), "id"],
-        unique=False,
+        op.f("ix_alert_status_id"), "alert", ["status", sa.literal_column("opened_at DESC"), "id"], unique=False
     )
     op.create_index(
-        "uq_alert_alive",
-        "alert",
-        ["account_id", "rule"],
-        unique=True,
-        postgresql_where=sa.text("status <> 'resolved'"),
+        "uq_alert_alive", "alert", ["account_id", "rule"], unique=True, postgresql_where=sa.text("rearmed_at IS NULL")
     )
     op.create_table(
         "api_key",
@@ -150,7 +135,7 @@ def upgrade() -> None:
         "blueprint_version",
         sa.Column("version", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("digest", sa.String(), nullable=False),
-        sa.Column("document", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("document", sa.JSON(), nullable=False),
         sa.Column("applied_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("applied_by", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("version", name=op.f("pk_blueprint_version")),
@@ -206,13 +191,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("source_account_id", "id", "revision", name=op.f("pk_event")),
     )
     op.create_index(
-        "ix_event_record",
-        "event",
-        ["connection_id", "stream", "record_id"],
-        unique=False,
-        postgresql_where=sa.text("subject_type IS NOT NULL AND record_id IS NOT NULL"),
-    )
-    op.create_index(
         "ix_event_subject",
         "event",
         ["source_account_id", "subject_type", "subject_id", sa.literal_column("occurred_at DESC")],
@@ -257,12 +235,11 @@ def upgrade() -> None:
         sa.Column("stage", sa.String(), nullable=False),
         sa.Column("scored_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("account_id", name=op.f("pk_health")),
     )
     op.create_index(op.f("ix_health_band_account_id"), "health", ["band", "account_id"], unique=False)
-    op.create_index(
-        op.f("ix_health_micro_points_account_id"), "health", ["micro_points", "account_id"], unique=False
-    )
+    op.create_index(op.f("ix_health_micro_points_account_id"), "health", ["micro_points", "account_id"], unique=False)
     op.create_table(
         "mailbox_message",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -295,6 +272,10 @@ def upgrade() -> None:
         sa.Column("undone_by", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_merge")),
     )
+    op.create_index(
+        "ix_merge_winner", "merge", ["winner_id"], unique=False, postgresql_where=sa.text("undone_at IS NULL")
+    )
+    op.create_index("uq_merge_loser", "merge", ["loser_id"], unique=True, postgresql_where=sa.text("undone_at IS NULL"))
     op.create_table(
         "merge_suggestion",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -307,6 +288,13 @@ def upgrade() -> None:
         sa.Column("decision", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_merge_suggestion")),
     )
+    op.create_index(
+        "ix_merge_suggestion_open",
+        "merge_suggestion",
+        ["suggested_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("decided_at IS NULL"),
+    )
     op.create_table(
         "milestone_progress",
         sa.Column("stay_id", sa.Uuid(), nullable=False),
@@ -318,10 +306,7 @@ def upgrade() -> None:
         sa.Column("evidence", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("stay_id", "milestone", name=op.f("pk_milestone_progress")),
         sa.UniqueConstraint(
-            "account_id",
-            "stay_id",
-            "milestone",
-            name=op.f("uq_milestone_progress_account_id_stay_id_milestone"),
+            "account_id", "stay_id", "milestone", name=op.f("uq_milestone_progress_account_id_stay_id_milestone")
         ),
     )
     op.create_table(
@@ -348,6 +333,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("kind", "value", "source_person_id", name=op.f("pk_person_key")),
     )
     op.create_index(op.f("ix_person_key_source_person_id"), "person_key", ["source_person_id"], unique=False)
+    op.create_table(
+        "person_place",
+        sa.Column("source_person_id", sa.Uuid(), nullable=False),
+        sa.Column("source_account_id", sa.Uuid(), nullable=False),
+        sa.Column("seen_on", sa.Date(), nullable=False),
+        sa.PrimaryKeyConstraint("source_person_id", "source_account_id", name=op.f("pk_person_place")),
+    )
+    op.create_index(op.f("ix_person_place_source_account_id"), "person_place", ["source_account_id"], unique=False)
     op.create_table(
         "quarantine",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -376,9 +369,7 @@ def upgrade() -> None:
         sa.Column("stream", sa.String(), nullable=False),
         sa.Column("record_id", sa.String(), nullable=False),
         sa.Column("version", sa.String(), nullable=False),
-        sa.PrimaryKeyConstraint(
-            "connection_id", "stream", "record_id", "version", name=op.f("pk_raw_pending")
-        ),
+        sa.PrimaryKeyConstraint("connection_id", "stream", "record_id", "version", name=op.f("pk_raw_pending")),
     )
     op.create_table(
         "run",
@@ -396,9 +387,7 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run")),
-        sa.UniqueConstraint(
-            "play", "account_id", "occurrence", name=op.f("uq_run_play_account_id_occurrence")
-        ),
+        sa.UniqueConstraint("play", "account_id", "occurrence", name=op.f("uq_run_play_account_id_occurrence")),
     )
     op.create_index(
         op.f("ix_run_account_id"), "run", ["account_id", sa.literal_column("started_at DESC")], unique=False
@@ -448,16 +437,15 @@ def upgrade() -> None:
         sa.Column("connection_id", sa.Uuid(), nullable=True),
         sa.Column("place", sa.String(), nullable=False),
         sa.Column("person_id", sa.Uuid(), nullable=True),
-        sa.Column("source_account_id", sa.Uuid(), nullable=True),
         sa.Column("profile", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column(
+            "profile_times", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False
+        ),
         sa.Column("profile_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_source_person")),
     )
     op.create_index(op.f("ix_source_person_person_id"), "source_person", ["person_id"], unique=False)
-    op.create_index(
-        op.f("ix_source_person_source_account_id"), "source_person", ["source_account_id"], unique=False
-    )
     op.create_table(
         "stay",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -472,8 +460,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_stay")),
     )
     op.create_index(op.f("ix_stay_account_id_entered_at"), "stay", ["account_id", "entered_at"], unique=False)
-    op.create_index(
-        "uq_stay_current", "stay", ["account_id"], unique=True, postgresql_where=sa.text("left_at IS NULL")
+    op.create_index("uq_stay_current", "stay", ["account_id"], unique=True, postgresql_where=sa.text("left_at IS NULL"))
+    op.create_table(
+        "step_call",
+        sa.Column("run_id", sa.Uuid(), nullable=False),
+        sa.Column("step", sa.BigInteger(), nullable=False),
+        sa.Column("recipient", sa.String(), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=True),
+        sa.Column("input", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("attempts", sa.BigInteger(), nullable=False),
+        sa.Column("problem", sa.String(), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("run_id", "step", "recipient", name=op.f("pk_step_call")),
     )
     op.create_table(
         "task",
@@ -585,10 +584,21 @@ def upgrade() -> None:
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("problem", sa.String(), nullable=True),
+        sa.Column("paused", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["connection_id"], ["connection.id"], name=op.f("fk_checkpoint_connection_id_connection")
         ),
         sa.PrimaryKeyConstraint("connection_id", "stream", "backfill", name=op.f("pk_checkpoint")),
+    )
+    op.create_table(
+        "listed_record",
+        sa.Column("connection_id", sa.Uuid(), nullable=False),
+        sa.Column("stream", sa.String(), nullable=False),
+        sa.Column("record_id", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["connection_id"], ["connection.id"], name=op.f("fk_listed_record_connection_id_connection")
+        ),
+        sa.PrimaryKeyConstraint("connection_id", "stream", "record_id", name=op.f("pk_listed_record")),
     )
     op.create_table(
         "person",
@@ -602,8 +612,10 @@ def upgrade() -> None:
         sa.Column("do_not_contact", sa.Boolean(), nullable=False),
         sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("merged_into", sa.Uuid(), nullable=True),
+        sa.Column("anchor", sa.Uuid(), nullable=True),
         sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_person_account_id_account")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_person")),
+        sa.UniqueConstraint("anchor", name=op.f("uq_person_anchor")),
     )
     op.create_index(op.f("ix_person_account_id_id"), "person", ["account_id", "id"], unique=False)
     op.create_table(
@@ -618,9 +630,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["connection_id"], ["connection.id"], name=op.f("fk_raw_record_connection_id_connection")
         ),
-        sa.PrimaryKeyConstraint(
-            "connection_id", "stream", "record_id", "version", name=op.f("pk_raw_record")
-        ),
+        sa.PrimaryKeyConstraint("connection_id", "stream", "record_id", "version", name=op.f("pk_raw_record")),
     )
     op.create_table(
         "source_account",
@@ -629,11 +639,12 @@ def upgrade() -> None:
         sa.Column("place", sa.String(), nullable=False),
         sa.Column("account_id", sa.Uuid(), nullable=True),
         sa.Column("profile", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column(
+            "profile_times", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False
+        ),
         sa.Column("profile_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["account_id"], ["account.id"], name=op.f("fk_source_account_account_id_account")
-        ),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_source_account_account_id_account")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_source_account")),
     )
     op.create_index("ix_source_account_account", "source_account", ["account_id", "id"], unique=False)
@@ -648,22 +659,19 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index(
-        "ix_source_account_holding",
-        table_name="source_account",
-        postgresql_where=sa.text("account_id IS NULL"),
+        "ix_source_account_holding", table_name="source_account", postgresql_where=sa.text("account_id IS NULL")
     )
     op.drop_index("ix_source_account_account", table_name="source_account")
     op.drop_table("source_account")
     op.drop_table("raw_record")
     op.drop_index(op.f("ix_person_account_id_id"), table_name="person")
     op.drop_table("person")
+    op.drop_table("listed_record")
     op.drop_table("checkpoint")
     op.drop_index(op.f("ix_work_item_list_due_at"), table_name="work_item")
     op.drop_table("work_item")
     op.drop_index(
-        "uq_webhook_delivery_id",
-        table_name="webhook_delivery",
-        postgresql_where=sa.text("delivery_id IS NOT NULL"),
+        "uq_webhook_delivery_id", table_name="webhook_delivery", postgresql_where=sa.text("delivery_id IS NOT NULL")
     )
     op.drop_index(
         "ix_webhook_delivery_waiting",
@@ -684,10 +692,10 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_task_status_due_at_id"), table_name="task")
     op.drop_index(op.f("ix_task_account_id"), table_name="task")
     op.drop_table("task")
+    op.drop_table("step_call")
     op.drop_index("uq_stay_current", table_name="stay", postgresql_where=sa.text("left_at IS NULL"))
     op.drop_index(op.f("ix_stay_account_id_entered_at"), table_name="stay")
     op.drop_table("stay")
-    op.drop_index(op.f("ix_source_person_source_account_id"), table_name="source_person")
     op.drop_index(op.f("ix_source_person_person_id"), table_name="source_person")
     op.drop_table("source_person")
     op.drop_index(op.f("ix_score_account_id"), table_name="score")
@@ -699,18 +707,23 @@ def downgrade() -> None:
     op.drop_table("raw_pending")
     op.drop_index(op.f("ix_quarantine_connection_id_resolved_at_last_seen_at"), table_name="quarantine")
     op.drop_table("quarantine")
+    op.drop_index(op.f("ix_person_place_source_account_id"), table_name="person_place")
+    op.drop_table("person_place")
     op.drop_index(op.f("ix_person_key_source_person_id"), table_name="person_key")
     op.drop_table("person_key")
     op.drop_index("ix_outbox_unpublished", table_name="outbox", postgresql_where=sa.text("position IS NULL"))
     op.drop_index(op.f("ix_outbox_topic_position"), table_name="outbox")
     op.drop_table("outbox")
     op.drop_table("milestone_progress")
+    op.drop_index(
+        "ix_merge_suggestion_open", table_name="merge_suggestion", postgresql_where=sa.text("decided_at IS NULL")
+    )
     op.drop_table("merge_suggestion")
+    op.drop_index("uq_merge_loser", table_name="merge", postgresql_where=sa.text("undone_at IS NULL"))
+    op.drop_index("ix_merge_winner", table_name="merge", postgresql_where=sa.text("undone_at IS NULL"))
     op.drop_table("merge")
     op.drop_index(
-        "ix_mailbox_message_waiting",
-        table_name="mailbox_message",
-        postgresql_where=sa.text("closed_at IS NULL"),
+        "ix_mailbox_message_waiting", table_name="mailbox_message", postgresql_where=sa.text("closed_at IS NULL")
     )
     op.drop_table("mailbox_message")
     op.drop_index(op.f("ix_health_micro_points_account_id"), table_name="health")
@@ -719,24 +732,15 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_feedback_account_id_id"), table_name="feedback")
     op.drop_table("feedback")
     op.drop_index("ix_event_timeline", table_name="event")
-    op.drop_index(
-        "ix_event_subject", table_name="event", postgresql_where=sa.text("subject_type IS NOT NULL")
-    )
-    op.drop_index(
-        "ix_event_record",
-        table_name="event",
-        postgresql_where=sa.text("subject_type IS NOT NULL AND record_id IS NOT NULL"),
-    )
+    op.drop_index("ix_event_subject", table_name="event", postgresql_where=sa.text("subject_type IS NOT NULL"))
     op.drop_table("event")
-    op.drop_index(
-        "uq_connection_tenant", table_name="connection", postgresql_where=sa.text("removed_at IS NULL")
-    )
+    op.drop_index("uq_connection_tenant", table_name="connection", postgresql_where=sa.text("removed_at IS NULL"))
     op.drop_table("connection")
     op.drop_table("blueprint_version")
     op.drop_index(op.f("ix_audit_entry_subject_at"), table_name="audit_entry")
     op.drop_table("audit_entry")
     op.drop_table("api_key")
-    op.drop_index("uq_alert_alive", table_name="alert", postgresql_where=sa.text("status <> 'resolved'"))
+    op.drop_index("uq_alert_alive", table_name="alert", postgresql_where=sa.text("rearmed_at IS NULL"))
     op.drop_index(op.f("ix_alert_status_id"), table_name="alert")
     op.drop_index(op.f("ix_alert_account_id"), table_name="alert")
     op.drop_table("alert")
