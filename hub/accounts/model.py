@@ -8,12 +8,12 @@ repeat the newest one, so that reading needs no search.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, text
+from sqlalchemy import BigInteger, Date, ForeignKey, Identity, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.kit.db import Base
@@ -21,7 +21,11 @@ from hub.kit.ids import new_id
 
 
 class Account(Base):
-    """A customer company. `merged_into` points at the survivor of a merge; undoing the merge clears it."""
+    """A customer company. `merged_into` points at the survivor of a merge; undoing the merge clears it.
+
+    `anchor` is the source account that it was made for: where that one belongs, this account lives on. `name`,
+    `domain`, `owner`, `time_zone` and `facts` follow from the profiles of its source accounts.
+    """
 
     __tablename__ = "account"
 
@@ -35,12 +39,17 @@ class Account(Base):
     created_at: Mapped[datetime]
     first_seen_at: Mapped[datetime]
     merged_into: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"))
+    anchor: Mapped[UUID | None] = mapped_column(unique=True)
 
     __table_args__ = (Index("ix_account_live", "name", "id", postgresql_where=text("merged_into IS NULL")),)
 
 
 class SourceAccount(Base):
-    """A vendor's own account. Without an `account_id` its events wait in the holding area."""
+    """A vendor's own account. Without an `account_id` its events wait in the holding area.
+
+    `profile_times` says since when each attribute of the profile is known to be so (ISO 8601), `profile_at` is the
+    newest of them, `first_seen_at` the time of the earliest event.
+    """
 
     __tablename__ = "source_account"
 
@@ -49,6 +58,7 @@ class SourceAccount(Base):
     place: Mapped[str]
     account_id: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"))
     profile: Mapped[dict[str, Any]]
+    profile_times: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     profile_at: Mapped[datetime | None]
     first_seen_at: Mapped[datetime]
 
@@ -73,7 +83,7 @@ class AccountKey(Base):
 
 
 class AssertionReason(StrEnum):
-    """Why a source account (or person) was assigned."""
+    """Why a source account was assigned."""
 
     RESOLVED = "resolved"
     RELEASED = "released"
@@ -112,6 +122,11 @@ class Merge(Base):
     undone_at: Mapped[datetime | None]
     undone_by: Mapped[str | None]
 
+    __table_args__ = (
+        Index("uq_merge_loser", "loser_id", unique=True, postgresql_where=text("undone_at IS NULL")),
+        Index("ix_merge_winner", "winner_id", postgresql_where=text("undone_at IS NULL")),
+    )
+
 
 class MergeSuggestion(Base):
     """Two accounts share a key that is too weak to merge them silently: a person decides."""
@@ -127,9 +142,16 @@ class MergeSuggestion(Base):
     decided_at: Mapped[datetime | None]
     decision: Mapped[str | None]
 
+    __table_args__ = (
+        Index("ix_merge_suggestion_open", "suggested_at", "id", postgresql_where=text("decided_at IS NULL")),
+    )
+
 
 class Person(Base):
-    """Somebody at an account. Personal data: `name`, `email`, `title`."""
+    """Somebody at an account. Personal data: `name`, `email`, `title`.
+
+    They belong to the account where they were seen last. `anchor` is the source person that they were made for.
+    """
 
     __tablename__ = "person"
 
@@ -143,12 +165,13 @@ class Person(Base):
     do_not_contact: Mapped[bool]
     first_seen_at: Mapped[datetime]
     merged_into: Mapped[UUID | None]
+    anchor: Mapped[UUID | None] = mapped_column(unique=True)
 
     __table_args__ = (Index(None, "account_id", "id"),)
 
 
 class SourcePerson(Base):
-    """A vendor's own user, and which person that is. `source_account_id` is where they were seen last."""
+    """A vendor's own user, and which person that is."""
 
     __tablename__ = "source_person"
 
@@ -156,12 +179,24 @@ class SourcePerson(Base):
     connection_id: Mapped[UUID | None]
     place: Mapped[str]
     person_id: Mapped[UUID | None]
-    source_account_id: Mapped[UUID | None]
     profile: Mapped[dict[str, Any]]
+    profile_times: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     profile_at: Mapped[datetime | None]
     first_seen_at: Mapped[datetime]
 
-    __table_args__ = (Index(None, "person_id"), Index(None, "source_account_id"))
+    __table_args__ = (Index(None, "person_id"),)
+
+
+class PersonPlace(Base):
+    """A source person was seen at a source account, last on that day (a day, so that a busy person costs little)."""
+
+    __tablename__ = "person_place"
+
+    source_person_id: Mapped[UUID] = mapped_column(primary_key=True)
+    source_account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    seen_on: Mapped[date] = mapped_column(Date)
+
+    __table_args__ = (Index(None, "source_account_id"),)
 
 
 class PersonKey(Base):

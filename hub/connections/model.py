@@ -62,6 +62,18 @@ class Checkpoint(Base):
     started_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     problem: Mapped[str | None]
+    paused: Mapped[bool]
+    """The stream is not read until a person asks for it: too much of it could not be read."""
+
+
+class ListedRecord(Base):
+    """A record that the running full refresh of a stream has listed; what it does not list is gone."""
+
+    __tablename__ = "listed_record"
+
+    connection_id: Mapped[UUID] = mapped_column(ForeignKey("connection.id"), primary_key=True)
+    stream: Mapped[str] = mapped_column(primary_key=True)
+    record_id: Mapped[str] = mapped_column(primary_key=True)
 
 
 class RawRecord(Base):
@@ -176,6 +188,9 @@ class ActionCall(Base):
     attempts: Mapped[int]
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
+    leased_until: Mapped[datetime | None]
+    """While a call is under way: until when nobody else may make it."""
+    retry_at: Mapped[datetime | None]
 
 
 class MailboxMessage(Base):

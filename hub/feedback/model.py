@@ -25,6 +25,15 @@ class FeedbackStatus(StrEnum):
     DECLINED = "declined"
 
 
+class FeedbackKind(StrEnum):
+    """What sort of thing was said."""
+
+    PRAISE = "praise"
+    REQUEST = "request"
+    PROBLEM = "problem"
+    QUESTION = "question"
+
+
 class Feedback(Base):
     """One thing that an account said."""
 

@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, text
+from sqlalchemy import Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from hub.health.vocabulary import AlertStatus, Band, WatchStatus
 from hub.kit.db import Base
 from hub.kit.ids import new_id
 
-
-class Band(StrEnum):
-    """What the score means. `unknown`: too little is known, which is never green."""
-
-    RED = "red"
-    YELLOW = "yellow"
-    GREEN = "green"
-    PURPLE = "purple"
-    UNKNOWN = "unknown"
+__all__ = ["Alert", "AlertStatus", "Band", "Health", "Score", "Watch", "WatchStatus"]
 
 
 class Score(Base):
     """One score of one account, never changed. Points are whole micro-points (1 point = 1,000,000), so sums are exact.
 
-    `terms` holds everything that the score was made from (profile, measure values, curve values, weights, caps), so
-    that it can be explained and made again. A row is written only when something in it changed.
+    `terms` holds everything that the score was made from (`hub.health.terms`), so that it can be explained and made
+    again. `micro_points` is None when the band is unknown. A row is written only when something that counts changed: a
+    value that moved without moving a point makes no new row. Without a journey or a profile the names are empty.
     """
 
     __tablename__ = "score"
@@ -51,7 +44,12 @@ class Score(Base):
 
 
 class Health(Base):
-    """The newest score of an account, for lists and filters."""
+    """The newest score of an account, for lists and filters.
+
+    `scored_at` is when it was last looked at, `changed_at` when the score last changed. `digest` stands for everything
+    that counts in the score: as long as it stays the same, no new score is written. The row is also the account's lock:
+    whoever scores holds it, so no older result can replace a newer one.
+    """
 
     __tablename__ = "health"
 
@@ -64,20 +62,17 @@ class Health(Base):
     stage: Mapped[str]
     scored_at: Mapped[datetime]
     changed_at: Mapped[datetime]
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
 
     __table_args__ = (Index(None, "band", "account_id"), Index(None, "micro_points", "account_id"))
 
 
-class AlertStatus(StrEnum):
-    """The life of an alert."""
-
-    OPEN = "open"
-    ACKNOWLEDGED = "acknowledged"
-    RESOLVED = "resolved"
-
-
 class Alert(Base):
-    """A change that needs attention. At most one is alive for an account and a rule."""
+    """A change that needs attention. At most one is alive for an account and a rule.
+
+    `rearmed_at` is when the rule was first seen not to hold after the alert was opened; until then no other alert of
+    the same rule can open, even when a person has resolved this one.
+    """
 
     __tablename__ = "alert"
 
@@ -92,25 +87,16 @@ class Alert(Base):
     acknowledged_by: Mapped[str | None]
     resolved_at: Mapped[datetime | None]
     resolved_by: Mapped[str | None]
+    rearmed_at: Mapped[datetime | None]
     values: Mapped[dict[str, Any]]
     owner: Mapped[str | None]
     blueprint_version: Mapped[int]
 
     __table_args__ = (
-        Index("uq_alert_alive", "account_id", "rule", unique=True, postgresql_where=text("status <> 'resolved'")),
+        Index("uq_alert_alive", "account_id", "rule", unique=True, postgresql_where=text("rearmed_at IS NULL")),
         Index(None, "status", text("opened_at DESC"), "id"),
         Index(None, "account_id", text("opened_at DESC")),
     )
-
-
-class WatchStatus(StrEnum):
-    """The life of an entry of the watch list (the member-at-risk monitor)."""
-
-    AT_RISK = "at_risk"
-    PLAN_IN_PLACE = "plan_in_place"
-    SAVING = "saving"
-    RECOVERED = "recovered"
-    LOST = "lost"
 
 
 class Watch(Base):

@@ -7,7 +7,7 @@ look (every few seconds) and never loses a fact.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import structlog
@@ -47,7 +47,7 @@ class Broadcast:
             with suppress(asyncio.CancelledError):
                 await self._listener
 
-    async def wakeups(self) -> AsyncIterator[None]:
+    async def wakeups(self) -> AsyncGenerator[None, None]:
         """Yields at once, then whenever something may be new; at the latest every `LOOK_ANYWAY_SECONDS`."""
         while True:
             seen = self._generation

@@ -5,7 +5,7 @@ One dialect on purpose: COPY, SKIP LOCKED, laterals, JSONB and advisory locks ar
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from hashlib import blake2b
@@ -41,8 +41,16 @@ class Base(DeclarativeBase):
     type_annotation_map = type_map
 
 
-def _dumps(value: object) -> str:
-    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+def json_text(value: object) -> str:
+    """A value as JSON for a statement's parameter: what JSON holds, UUIDs and datetimes."""
+    return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _plain(value: object) -> str:
+    # orjson knows UUIDs, but not the subclass that asyncpg gives back.
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")
 
 
 class Database:
@@ -54,9 +62,16 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_pre_ping=True,
-            json_serializer=_dumps,
+            json_serializer=json_text,
             json_deserializer=orjson.loads,
-            connect_args={"server_settings": {"timezone": "UTC", "jit": "off", "application_name": "hub"}},
+            connect_args={
+                "server_settings": {
+                    "timezone": "UTC",
+                    "jit": "off",
+                    "random_page_cost": "1.1",
+                    "application_name": "hub",
+                }
+            },
         )
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
@@ -112,6 +127,34 @@ async def merge_by_copy(
             f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {stage} ORDER BY {ordered} "
             f"ON CONFLICT {on_conflict} RETURNING {returned}"
         )
+    )
+    return list(result.all())
+
+
+async def insert_rows(
+    session: AsyncSession,
+    table: Table,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    on_conflict: str = "DO NOTHING",
+    returning: Sequence[str] = (),
+) -> list[Row[Any]]:
+    """Insert some hundred rows in one statement; all rows have the same keys. For thousands see `merge_by_copy`.
+
+    The rows travel as one JSON text, so values are what JSON holds, and UUIDs and datetimes. `on_conflict` and what is
+    returned are as in `merge_by_copy`.
+    """
+    if not rows:
+        return []
+    names = ", ".join(f'"{column}"' for column in rows[0])
+    returned = ", ".join(f'{table.name}."{column}"' for column in returning) or "1"
+    result = await session.execute(
+        text(
+            f"INSERT INTO {table.name} ({names}) SELECT {names} "
+            f"FROM jsonb_populate_recordset(NULL::{table.name}, CAST(:rows AS jsonb)) "
+            f"ON CONFLICT {on_conflict} RETURNING {returned}"
+        ),
+        {"rows": json_text(list(rows))},
     )
     return list(result.all())
 

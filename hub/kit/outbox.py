@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.kit import work
-from hub.kit.db import Base, try_lock
+from hub.kit.db import Base, insert_rows, try_lock
 
 LIST = "outbox"
 """The name under which the relay is woken."""
@@ -64,6 +64,15 @@ async def append(session: AsyncSession, topic: str, key: str, payload: dict[str,
     work.nudge(session, LIST)
 
 
+async def append_all(session: AsyncSession, facts: Sequence[tuple[str, str, dict[str, Any]]], *, now: datetime) -> None:
+    """Announce many facts, each (topic, key, payload), in one statement and in their order."""
+    if not facts:
+        return
+    rows = [{"topic": topic, "key": key, "payload": payload, "created_at": now} for topic, key, payload in facts]
+    await insert_rows(session, OutboxRow.__table__, rows)  # type: ignore[arg-type]  # as above
+    work.nudge(session, LIST)
+
+
 async def publish(session: AsyncSession, *, limit: int = 500) -> list[Fact]:
     """Give the next unpublished facts their positions. Empty when another relay is at work.
 
@@ -103,6 +112,20 @@ async def read_after(
 async def last_position(session: AsyncSession) -> int:
     """The position of the newest published fact; 0 when there is none."""
     return int((await session.execute(text("SELECT coalesce(max(position), 0) FROM outbox"))).scalar_one())
+
+
+async def first_kept(session: AsyncSession) -> int:
+    """The position of the oldest published fact that is kept; the next one's when none is.
+
+    Whoever wants to go on behind a position before the one preceding it has missed something.
+    """
+    found = await session.execute(
+        text(
+            "SELECT coalesce((SELECT min(position) FROM outbox), "
+            "(SELECT last_value + is_called::int FROM outbox_position))"
+        )
+    )
+    return int(found.scalar_one())
 
 
 async def forget_before(session: AsyncSession, now: datetime, *, keep: timedelta = timedelta(days=7)) -> None:

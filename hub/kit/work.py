@@ -4,6 +4,9 @@ An entry is (list, key). Marking the same key again coalesces: a thousand events
 claims a batch under a lease, does the work, and finishes the entries; an entry that was marked again meanwhile keeps
 its place (its `generation` has moved on). A lease that ran out, because a worker died, is claimed again.
 
+What arrives in bulk may be marked with `settle`: the entry becomes due only when no such mark has come for a while, so
+that nothing is decided on half of a history that is still arriving. It never waits longer than `LONGEST_SETTLING`.
+
 Cost: marking n keys is one statement; claiming reads an index on (list, due_at), so what is not due costs nothing.
 """
 
@@ -19,6 +22,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.kit.db import Base
 
+LONGEST_SETTLING = timedelta(minutes=10)
+
 
 class WorkItem(Base):
     """One entry of a work list."""
@@ -32,6 +37,7 @@ class WorkItem(Base):
     attempts: Mapped[int]
     leased_until: Mapped[datetime | None]
     last_error: Mapped[str | None]
+    settling_since: Mapped[datetime | None]
 
     __table_args__ = (Index(None, "list", "due_at"),)
 
@@ -47,7 +53,7 @@ class Claim:
 
 
 async def mark(session: AsyncSession, list_name: str, keys: Iterable[str], *, due_at: datetime) -> None:
-    """Put keys on a list. A key already there becomes due at the earlier of the two times."""
+    """Put keys on a list. A key already there becomes due at the earlier of the two times; one that settles goes on."""
     unique = sorted(set(keys))
     if not unique:
         return
@@ -56,9 +62,43 @@ async def mark(session: AsyncSession, list_name: str, keys: Iterable[str], *, du
             "INSERT INTO work_item (list, key, due_at, generation, attempts) "
             "SELECT :list, key, :due_at, 1, 0 FROM unnest(CAST(:keys AS text[])) AS key "
             "ON CONFLICT (list, key) DO UPDATE SET generation = work_item.generation + 1, "
-            "due_at = LEAST(work_item.due_at, excluded.due_at)"
+            "due_at = CASE WHEN work_item.settling_since IS NULL THEN LEAST(work_item.due_at, excluded.due_at) "
+            "ELSE work_item.due_at END"
         ),
         {"list": list_name, "keys": unique, "due_at": due_at},
+    )
+    nudge(session, list_name)
+
+
+async def settle(
+    session: AsyncSession, list_name: str, keys: Iterable[str], *, now: datetime, quiet: timedelta
+) -> None:
+    """Put keys on a list, due when they have not been settled again for `quiet`. One that is due before stays so."""
+    unique = sorted(set(keys))
+    if not unique:
+        return
+    await session.execute(
+        text(
+            "INSERT INTO work_item (list, key, due_at, generation, attempts, settling_since) "
+            "SELECT :list, key, :until, 1, 0, :now FROM unnest(CAST(:keys AS text[])) AS key "
+            "ON CONFLICT (list, key) DO UPDATE SET generation = work_item.generation + 1, "
+            "due_at = CASE WHEN work_item.settling_since IS NULL THEN LEAST(work_item.due_at, excluded.due_at) "
+            "ELSE LEAST(excluded.due_at, work_item.settling_since + :longest) END, "
+            "settling_since = CASE WHEN work_item.settling_since IS NULL AND work_item.due_at <= excluded.due_at "
+            "THEN NULL ELSE coalesce(work_item.settling_since, excluded.settling_since) END"
+        ),
+        {"list": list_name, "keys": unique, "until": now + quiet, "now": now, "longest": LONGEST_SETTLING},
+    )
+
+
+async def stop_settling(session: AsyncSession, list_name: str, *, now: datetime) -> None:
+    """Make everything on a list that settles due now, because somebody knows that no more is coming."""
+    await session.execute(
+        text(
+            "UPDATE work_item SET due_at = :now, settling_since = NULL "
+            "WHERE list = :list AND settling_since IS NOT NULL"
+        ),
+        {"list": list_name, "now": now},
     )
     nudge(session, list_name)
 
@@ -109,13 +149,43 @@ async def finish(session: AsyncSession, claims: Sequence[Claim]) -> None:
 
 
 async def postpone(session: AsyncSession, claimed: Claim, *, until: datetime, error: str | None = None) -> None:
-    """Give an entry back, to be tried again at `until`; `error` stays readable on it."""
+    """Give an entry back, to be tried again at `until`; `error` stays readable on it.
+
+    An entry that was marked again since the claim stays due: what the mark asked for is not put off.
+    """
     await session.execute(
         text(
-            "UPDATE work_item SET leased_until = NULL, due_at = :until, last_error = :error "
+            "UPDATE work_item SET leased_until = NULL, last_error = :error, "
+            "due_at = CASE WHEN generation = :generation THEN :until ELSE due_at END "
             "WHERE list = :list AND key = :key"
         ),
-        {"list": claimed.list, "key": claimed.key, "until": until, "error": error},
+        {
+            "list": claimed.list,
+            "key": claimed.key,
+            "generation": claimed.generation,
+            "until": until,
+            "error": error,
+        },
+    )
+
+
+async def renew(session: AsyncSession, claims: Sequence[Claim], *, until: datetime) -> None:
+    """Hold claims for longer: for work that waits for somebody else, under a lease that is short in case we die."""
+    if not claims:
+        return
+    await session.execute(
+        text(
+            "UPDATE work_item w SET leased_until = :until FROM "
+            "unnest(CAST(:lists AS text[]), CAST(:keys AS text[]), CAST(:attempts AS bigint[])) "
+            "AS c(list, key, attempts) "
+            "WHERE w.list = c.list AND w.key = c.key AND w.attempts = c.attempts AND w.leased_until IS NOT NULL"
+        ),
+        {
+            "until": until,
+            "lists": [claim.list for claim in claims],
+            "keys": [claim.key for claim in claims],
+            "attempts": [claim.attempts for claim in claims],
+        },
     )
 
 

@@ -78,6 +78,35 @@ class RunStep(Base):
     due_at: Mapped[datetime | None]
 
 
+class CallStatus(StrEnum):
+    """What came of asking a vendor for an action."""
+
+    PENDING = "pending"
+    DONE = "done"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class StepCall(Base):
+    """What a step asks of a vendor: once for each person (`recipient` is the person's id), or once (it is empty).
+
+    Whom it addresses and with what words is written before the first call, so that every later attempt asks for the
+    same, whatever has changed meanwhile.
+    """
+
+    __tablename__ = "step_call"
+
+    run_id: Mapped[UUID] = mapped_column(primary_key=True)
+    step: Mapped[int] = mapped_column(primary_key=True)
+    recipient: Mapped[str] = mapped_column(primary_key=True)
+    person_id: Mapped[UUID | None]
+    input: Mapped[dict[str, Any]]
+    status: Mapped[str]
+    attempts: Mapped[int]
+    problem: Mapped[str | None]
+    finished_at: Mapped[datetime | None]
+
+
 class TaskStatus(StrEnum):
     """The life of a task."""
 

@@ -56,7 +56,8 @@ class Page:
     """Rows of a stream and the cursor that says "all up to here has been yielded"."""
 
     rows: Sequence[Mapping[str, Any] | Tombstone]
-    cursor: BaseModel
+    cursor: BaseModel | None
+    """None, or a cursor whose fields are all None, keeps the stored one: vendors do answer null past the end."""
     complete: bool = False
     """True on the last page of a full refresh: what was not yielded since the first page is gone."""
 
@@ -74,6 +75,7 @@ class Stream(Generic[R]):
     interval: timedelta | None
     """How often to poll; None for a stream that only webhooks feed."""
     read: Callable[[Any, Any], AsyncIterator[Page]]
+    full_refresh: bool = False
     normalizer: Callable[[Any, R], Iterable[Event]] | None = None
     migrate_cursor: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     fetch: Callable[[Any, str], Awaitable[Mapping[str, Any] | Tombstone]] | None = None
@@ -152,12 +154,14 @@ def stream(
     version: Callable[[R], str],
     emits: Iterable[str],
     interval: timedelta = timedelta(minutes=5),
+    full_refresh: bool = False,
     migrate_cursor: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
 ) -> Callable[[Callable[[Any, Any], AsyncIterator[Page]]], Stream[R]]:
     """Declare a stream on its async generator `read(self, cursor)`; `cursor` is None for a backfill.
 
-    `key` and `version` identify a record: the same pair is the same record for ever. Versions of one record sort as
-    text in the order in which they became true.
+    `interval` is how often to poll. `key` and `version` identify a record: the same pair is the same record for ever.
+    Versions of one record sort as text in the order in which they became true. `full_refresh` says that every read
+    lists all there is and ends with `Page(…, complete=True)`, so that the host can find what is gone.
     """
 
     def declare(read: Callable[[Any, Any], AsyncIterator[Page]]) -> Stream[R]:
@@ -170,6 +174,7 @@ def stream(
             emits=frozenset(emits),
             interval=interval,
             read=read,
+            full_refresh=full_refresh,
             migrate_cursor=migrate_cursor,
         )
 
@@ -185,9 +190,7 @@ async def _nothing(connector: Any, cursor: Any) -> AsyncIterator[Page]:
     yield
 
 
-def pushed(
-    *, record: type[R], key: Callable[[R], str], version: Callable[[R], str], emits: Iterable[str]
-) -> Stream[R]:
+def pushed(*, record: type[R], key: Callable[[R], str], version: Callable[[R], str], emits: Iterable[str]) -> Stream[R]:
     """Declare a stream that only webhooks feed: `messages = sdk.pushed(…)`, then `@messages.normalize`."""
     return Stream(
         name="",
@@ -363,12 +366,8 @@ D = TypeVar("D")
 
 
 def _declared(cls: type, kind: type[D]) -> dict[str, D]:
-    return {
-        name: member
-        for base in reversed(cls.__mro__)
-        for name, member in vars(base).items()
-        if isinstance(member, kind)
-    }
+    names = dict.fromkeys(name for base in reversed(cls.__mro__) for name in vars(base))
+    return {name: member for name in names if isinstance(member := getattr(cls, name, None), kind)}
 
 
 def _name_of(function: Callable[..., Any]) -> str:

@@ -7,6 +7,7 @@ A scheme verifies over the raw bytes, in constant time, against every active sec
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
@@ -14,14 +15,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from hub.sdk.errors import BadSignature
+from hub.sdk.errors import BadSignature, Misconfigured
 
 TOLERANCE = timedelta(seconds=300)
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One HTTP request from a vendor: header names in lower case, the body after any Content-Encoding."""
+    """One HTTP request from a vendor: header names in lower case, the body after any Content-Encoding.
+
+    `path` is what follows the connection's name, e.g. `v1/batch`. A signature, `accept` and an endpoint see all of it.
+    `receive` sees what was stored: no query, and no header that carries a credential or a signature.
+    """
 
     path: str
     headers: Mapping[str, str]
@@ -33,7 +38,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the vendor gets back; `body` is sent as JSON."""
+    """What the vendor gets back; `body` is sent as JSON, or as it is when it is bytes (name their content-type)."""
 
     status: int = 200
     body: Any = None
@@ -104,10 +109,14 @@ class StandardWebhooks:
             raise BadSignature(f"The header {missing.args[0]} is missing.") from None
         check_age(signed_at(timestamp), delivery.received_at, self.tolerance)
         signed = f"{message_id}.{timestamp}.".encode() + delivery.body
-        expected = [
-            base64.b64encode(hmac.new(base64.b64decode(key.removeprefix("whsec_")), signed, hashlib.sha256).digest())
-            for key in secrets
-        ]
+        expected = [base64.b64encode(hmac.new(_decoded(key), signed, hashlib.sha256).digest()) for key in secrets]
         given = [one.removeprefix("v1,").encode() for one in signatures.split() if one.startswith("v1,")]
         if not matches_any(expected, given):
             raise BadSignature("The signature does not fit the body.")
+
+
+def _decoded(secret: str) -> bytes:
+    try:
+        return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except binascii.Error:
+        raise Misconfigured("The webhook's secret is not base64; copy it again, as it is, with its whsec_.") from None

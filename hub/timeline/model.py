@@ -64,11 +64,4 @@ class EventRow(Base):
             text("occurred_at DESC"),
             postgresql_where=text("subject_type IS NOT NULL"),
         ),
-        Index(
-            "ix_event_record",
-            "connection_id",
-            "stream",
-            "record_id",
-            postgresql_where=text("subject_type IS NOT NULL AND record_id IS NOT NULL"),
-        ),
     )

@@ -70,6 +70,30 @@ async def test_a_postponed_entry_keeps_its_error_and_comes_back(kit: Kit) -> Non
     assert [claimed.attempts for claimed in await claim(kit, now=NOW + timedelta(minutes=1))] == [2]
 
 
+async def test_a_mark_during_the_work_is_not_postponed(kit: Kit) -> None:
+    """Putting an entry off does not put off what was marked after the claim."""
+    await mark(kit, "a")
+    [claimed] = await claim(kit)
+    await mark(kit, "a")
+    async with kit.transaction() as session:
+        await work.postpone(session, claimed, until=NOW + timedelta(days=3))
+    assert [again.key for again in await claim(kit)] == ["a"]
+
+
+async def test_a_renewed_lease_lasts_longer_and_a_lost_one_is_not_taken_back(kit: Kit) -> None:
+    """Work that takes its time keeps its entry; once somebody else has claimed it, it is theirs."""
+    await mark(kit, "a")
+    first = await claim(kit)
+    async with kit.transaction() as session:
+        await work.renew(session, first, until=NOW + 2 * LEASE)
+    assert await claim(kit, now=NOW + LEASE + timedelta(seconds=1)) == []
+    later = NOW + 3 * LEASE
+    assert len(await claim(kit, now=later)) == 1
+    async with kit.transaction() as session:
+        await work.renew(session, first, until=later + timedelta(days=1))
+    assert len(await claim(kit, now=later + LEASE + timedelta(seconds=1))) == 1
+
+
 async def test_parallel_workers_share_a_list_without_overlap(kit: Kit) -> None:
     """Two hundred entries claimed by eight workers at once are claimed exactly once each."""
     await mark(kit, *(f"k{number:03}" for number in range(200)))
@@ -89,3 +113,43 @@ async def test_depth_counts_each_list(kit: Kit) -> None:
     await mark(kit, "a", "b", due_at=NOW + timedelta(days=1))
     async with kit.reading() as session:
         assert await work.depth(session) == {"chores": 2}
+
+
+async def settle(kit: Kit, *keys: str, now: datetime = NOW) -> None:
+    async with kit.transaction() as session:
+        await work.settle(session, "chores", keys, now=now, quiet=timedelta(seconds=5))
+
+
+async def test_what_settles_waits_for_quiet(kit: Kit) -> None:
+    """Each further mark puts it off, and a mark without settling in between does not bring it forward."""
+    await settle(kit, "a")
+    await settle(kit, "a", now=NOW + timedelta(seconds=4))
+    await mark(kit, "a", due_at=NOW)
+    assert await claim(kit, now=NOW + timedelta(seconds=8)) == []
+    assert [claimed.key for claimed in await claim(kit, now=NOW + timedelta(seconds=9))] == ["a"]
+
+
+async def test_settling_ends_at_the_latest_after_a_while(kit: Kit) -> None:
+    """A history that never stops arriving is judged all the same."""
+    now = NOW
+    while now < NOW + work.LONGEST_SETTLING:
+        await settle(kit, "a", now=now)
+        now += timedelta(seconds=4)
+    assert [claimed.key for claimed in await claim(kit, now=NOW + work.LONGEST_SETTLING)] == ["a"]
+
+
+async def test_settling_does_not_put_off_what_is_due_anyway(kit: Kit) -> None:
+    """An entry that is due stays due; one that is due much later becomes due when it has settled."""
+    await mark(kit, "due")
+    await mark(kit, "later", due_at=NOW + timedelta(days=1))
+    await settle(kit, "due", "later")
+    assert [claimed.key for claimed in await claim(kit)] == ["due"]
+    assert [claimed.key for claimed in await claim(kit, now=NOW + timedelta(seconds=5))] == ["later"]
+
+
+async def test_settling_can_be_ended(kit: Kit) -> None:
+    """Whoever knows that no more is coming makes all of it due."""
+    await settle(kit, "a", "b")
+    async with kit.transaction() as session:
+        await work.stop_settling(session, "chores", now=NOW)
+    assert len(await claim(kit)) == 2

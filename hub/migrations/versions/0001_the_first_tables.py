@@ -570,6 +570,7 @@ def upgrade() -> None:
         sa.Column("attempts", sa.BigInteger(), nullable=False),
         sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_error", sa.String(), nullable=True),
+        sa.Column("settling_since", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("list", "key", name=op.f("pk_work_item")),
     )
     op.create_index(op.f("ix_work_item_list_due_at"), "work_item", ["list", "due_at"], unique=False)

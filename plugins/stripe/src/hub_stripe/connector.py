@@ -18,21 +18,24 @@ from hub_stripe.models import (
     CreditNote,
     Customer,
     CustomerUpdated,
-    EventsCursor,
     Invoice,
+    Newest,
     OfCharge,
     StripeConfig,
     StripeEvent,
     Subscription,
     UpdateMetadata,
-    Walk,
 )
 from hub_stripe.signature import StripeSignature
 
 PAGE = 100
-HISTORY: dict[str, Any] = {"cursor": Walk, "key": lambda thing: thing.id, "version": lambda thing: thing.digest()}
-LATE = timedelta(hours=1)
-"""How often lists are read whose objects no event brings with their customer."""
+HISTORY: dict[str, Any] = {
+    "cursor": Newest,
+    "key": lambda thing: thing.id,
+    "version": lambda thing: thing.digest(),
+    "interval": timedelta(hours=1),
+}
+"""Of the resource lists: they bring what is older than events go back, and every hour what events may have missed."""
 
 
 class Stripe(sdk.Connector[StripeConfig]):
@@ -60,106 +63,85 @@ class Stripe(sdk.Connector[StripeConfig]):
 
     @sdk.stream(
         record=StripeEvent,
-        cursor=EventsCursor,
+        cursor=Newest,
         key=lambda event: event.id,
         version=lambda event: "1",
         emits=mapping.EMITS_OF_EVENT,
         interval=timedelta(minutes=1),
     )
-    async def events(self, cursor: EventsCursor | None) -> AsyncIterator[sdk.Page]:
-        """The last thirty days once, then what is newer; Stripe lists the newest first."""
-        if cursor is None or cursor.after is not None or cursor.last is None:
-            async for page in self._back_over_thirty_days(cursor or EventsCursor()):
-                yield page
-            return
-        last = cursor.last
-        while True:
-            listed = await self._list("events", {"ending_before": last})
-            if not listed["data"]:
-                return
-            last = listed["data"][0]["id"]
-            yield sdk.Page(listed["data"][::-1], EventsCursor(last=last))
-            if not listed["has_more"]:
-                return
-
-    async def _back_over_thirty_days(self, cursor: EventsCursor) -> AsyncIterator[sdk.Page]:
-        last, after = cursor.last, cursor.after
-        while True:
-            listed = await self._list("events", {"starting_after": after} if after else {})
-            last = last or (listed["data"][0]["id"] if listed["data"] else None)
-            after = listed["data"][-1]["id"] if listed["data"] and listed["has_more"] else None
-            yield sdk.Page(listed["data"], EventsCursor(last=last, after=after))
-            if after is None:
-                return
+    async def events(self, cursor: Newest | None) -> AsyncIterator[sdk.Page]:
+        """The last thirty days once, then what is newer."""
+        async for page in self._read("events", cursor):
+            yield page
 
     @events.normalize
     def _(self, event: StripeEvent) -> Iterable[sdk.Event]:
         return mapping.of_event(event, self.config.group_metadata)
 
-    @sdk.stream(record=Customer, emits=mapping.EMITS_OF_CUSTOMER, interval=None, **HISTORY)
-    async def customers(self, cursor: Walk | None) -> AsyncIterator[sdk.Page]:
+    @sdk.stream(record=Customer, emits=mapping.EMITS_OF_CUSTOMER, **HISTORY)
+    async def customers(self, cursor: Newest | None) -> AsyncIterator[sdk.Page]:
         """All customers, for history beyond thirty days."""
-        async for page in self._walk("customers", cursor):
+        async for page in self._read("customers", cursor):
             yield page
 
     @customers.normalize
     def _(self, customer: Customer) -> Iterable[sdk.Event]:
         return mapping.of_customer(customer, self.config.group_metadata)
 
-    @sdk.stream(record=Subscription, emits=mapping.EMITS_OF_SUBSCRIPTION, interval=None, **HISTORY)
-    async def subscriptions(self, cursor: Walk | None) -> AsyncIterator[sdk.Page]:
+    @sdk.stream(record=Subscription, emits=mapping.EMITS_OF_SUBSCRIPTION, **HISTORY)
+    async def subscriptions(self, cursor: Newest | None) -> AsyncIterator[sdk.Page]:
         """All subscriptions, ended ones too."""
-        async for page in self._walk("subscriptions", cursor, {"status": "all"}):
+        async for page in self._read("subscriptions", cursor, {"status": "all"}):
             yield page
 
     @subscriptions.normalize
     def _(self, subscription: Subscription) -> Iterable[sdk.Event]:
         return mapping.of_subscription(subscription)
 
-    @sdk.stream(record=Invoice, emits=mapping.EMITS_OF_INVOICE, interval=None, **HISTORY)
-    async def invoices(self, cursor: Walk | None) -> AsyncIterator[sdk.Page]:
+    @sdk.stream(record=Invoice, emits=mapping.EMITS_OF_INVOICE, **HISTORY)
+    async def invoices(self, cursor: Newest | None) -> AsyncIterator[sdk.Page]:
         """All invoices."""
-        async for page in self._walk("invoices", cursor):
+        async for page in self._read("invoices", cursor):
             yield page
 
     @invoices.normalize
     def _(self, invoice: Invoice) -> Iterable[sdk.Event]:
         return mapping.of_invoice(invoice)
 
-    @sdk.stream(record=Charge, emits=mapping.EMITS_OF_CHARGE, interval=None, **HISTORY)
-    async def charges(self, cursor: Walk | None) -> AsyncIterator[sdk.Page]:
+    @sdk.stream(record=Charge, emits=mapping.EMITS_OF_CHARGE, **HISTORY)
+    async def charges(self, cursor: Newest | None) -> AsyncIterator[sdk.Page]:
         """All charges."""
-        async for page in self._walk("charges", cursor):
+        async for page in self._read("charges", cursor):
             yield page
 
     @charges.normalize
     def _(self, charge: Charge) -> Iterable[sdk.Event]:
         return mapping.of_charge(charge)
 
-    @sdk.stream(record=CreditNote, emits={"credit.granted"}, interval=None, **HISTORY)
-    async def credit_notes(self, cursor: Walk | None) -> AsyncIterator[sdk.Page]:
+    @sdk.stream(record=CreditNote, emits={"credit.granted"}, **HISTORY)
+    async def credit_notes(self, cursor: Newest | None) -> AsyncIterator[sdk.Page]:
         """All credit notes."""
-        async for page in self._walk("credit_notes", cursor):
+        async for page in self._read("credit_notes", cursor):
             yield page
 
     @credit_notes.normalize
     def _(self, note: CreditNote) -> Iterable[sdk.Event]:
         return mapping.of_credit_note(note)
 
-    @sdk.stream(record=OfCharge, emits={"payment.refunded"}, interval=LATE, **HISTORY)
-    async def refunds(self, cursor: Walk | None) -> AsyncIterator[sdk.Page]:
+    @sdk.stream(record=OfCharge, emits={"payment.refunded"}, **HISTORY)
+    async def refunds(self, cursor: Newest | None) -> AsyncIterator[sdk.Page]:
         """All refunds, each with the customer of its charge."""
-        async for page in self._walk("refunds", _again(cursor), of_charge=True):
+        async for page in self._read("refunds", cursor, of_charge=True):
             yield page
 
     @refunds.normalize
     def _(self, refund: OfCharge) -> Iterable[sdk.Event]:
         return mapping.of_charge_part("payment.refunded", refund)
 
-    @sdk.stream(record=OfCharge, emits={"payment.disputed"}, interval=LATE, **HISTORY)
-    async def disputes(self, cursor: Walk | None) -> AsyncIterator[sdk.Page]:
+    @sdk.stream(record=OfCharge, emits={"payment.disputed"}, **HISTORY)
+    async def disputes(self, cursor: Newest | None) -> AsyncIterator[sdk.Page]:
         """All disputes, each with the customer of its charge."""
-        async for page in self._walk("disputes", _again(cursor), of_charge=True):
+        async for page in self._read("disputes", cursor, of_charge=True):
             yield page
 
     @disputes.normalize
@@ -196,16 +178,40 @@ class Stripe(sdk.Connector[StripeConfig]):
             raise Rejected(f"Stripe refused the metadata: {_reason(answer)}")
         return CustomerUpdated(customer=change.customer, metadata=answer.json()["metadata"])
 
-    async def _walk(
-        self, resource: str, cursor: Walk | None, params: dict[str, Any] | None = None, *, of_charge: bool = False
+    async def _read(
+        self, resource: str, cursor: Newest | None, params: dict[str, Any] | None = None, *, of_charge: bool = False
     ) -> AsyncIterator[sdk.Page]:
-        cursor = cursor or Walk()
-        while not cursor.done:
-            after = {"starting_after": cursor.after} if cursor.after else {}
-            listed = await self._list(resource, {**(params or {}), **after})
-            rows = [await self._with_customer(row) for row in listed["data"]] if of_charge else listed["data"]
-            cursor = Walk(after=rows[-1]["id"] if rows else cursor.after, done=not listed["has_more"])
-            yield sdk.Page(rows, cursor)
+        """A list of Stripe's, the newest first: all of it once, then page by page what is newer."""
+        known = cursor is not None and cursor.last is not None and cursor.after is None
+        pages = self._newer_than if known else self._back_from_newest
+        async for rows, reached in pages(resource, cursor or Newest(), params or {}):
+            yield sdk.Page([await self._with_customer(row) for row in rows] if of_charge else rows, reached)
+
+    async def _back_from_newest(
+        self, resource: str, cursor: Newest, params: dict[str, Any]
+    ) -> AsyncIterator[tuple[list[dict[str, Any]], Newest]]:
+        last, after = cursor.last, cursor.after
+        while True:
+            listed = await self._list(resource, params | ({"starting_after": after} if after else {}))
+            rows = listed["data"]
+            last = last or (rows[0]["id"] if rows else None)
+            after = rows[-1]["id"] if rows and listed["has_more"] else None
+            yield rows, Newest(last=last, after=after)
+            if after is None:
+                return
+
+    async def _newer_than(
+        self, resource: str, cursor: Newest, params: dict[str, Any]
+    ) -> AsyncIterator[tuple[list[dict[str, Any]], Newest]]:
+        last = cursor.last
+        while True:
+            listed = await self._list(resource, {**params, "ending_before": last})
+            if not listed["data"]:
+                return
+            last = listed["data"][0]["id"]
+            yield listed["data"][::-1], Newest(last=last)
+            if not listed["has_more"]:
+                return
 
     async def _with_customer(self, row: dict[str, Any]) -> dict[str, Any]:
         if not row.get("charge"):
@@ -227,11 +233,6 @@ class Stripe(sdk.Connector[StripeConfig]):
         except ValueError:
             raise Unavailable(f"{path} did not answer with JSON.", detail=answer.text[:200]) from None
         return body
-
-
-def _again(cursor: Walk | None) -> Walk | None:
-    """A finished walk starts over: the lists are short, and what is known already makes no work."""
-    return None if cursor is None or cursor.done else cursor
 
 
 def _event_id(body: bytes) -> str | None:

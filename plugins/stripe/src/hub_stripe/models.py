@@ -144,15 +144,8 @@ class StripeEvent(BaseModel):
         return moment(self.created)
 
 
-class Walk(BaseModel):
-    """How far a list was walked from its newest object to its oldest."""
-
-    after: str | None = None
-    done: bool = False
-
-
-class EventsCursor(BaseModel):
-    """First a walk back over thirty days (`after`), then always what is newer than `last`."""
+class Newest(BaseModel):
+    """First a walk back from the newest object to the oldest (`after`), then always what is newer than `last`."""
 
     last: str | None = None
     after: str | None = None

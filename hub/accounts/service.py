@@ -1,0 +1,247 @@
+"""Accounts and people: what vendors show is registered, resolved to accounts, merged by people, and found again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, or_, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.access.service import Viewer
+from hub.accounts import mapping, merging, resolving
+from hub.accounts.identity import named
+from hub.accounts.mapping import Occasion
+from hub.accounts.merging import dismiss_suggestion
+from hub.accounts.model import Account, MergeSuggestion
+from hub.accounts.places import own_place_id, source_account_id, source_person_id
+from hub.accounts.registering import Registered, observe
+from hub.accounts.sightings import Seen, Sighting, sighting
+from hub.kit import work
+from hub.kit.errors import Invalid, NotFound
+from hub.sdk.events import Account as ToldAccount
+from hub.sdk.events import Person as ToldPerson
+
+__all__ = [
+    "TO_SCORE",
+    "Registered",
+    "Seen",
+    "Sighting",
+    "Waiting",
+    "accounts_at",
+    "dismiss_suggestion",
+    "find",
+    "holding",
+    "mark_changed",
+    "mark_settling",
+    "merge",
+    "observe",
+    "own_place",
+    "own_place_id",
+    "register",
+    "resolve",
+    "sighting",
+    "source_account_id",
+    "source_person_id",
+    "suggestions",
+    "undo_merge",
+]
+
+TO_SCORE = "accounts_to_score"
+"""The work list of accounts whose score may have changed."""
+
+QUIET = timedelta(seconds=5)
+"""How long an account's history has to have been quiet before it is scored."""
+
+MOST_OFFERED = 5
+
+
+async def register(
+    session: AsyncSession,
+    connection_id: UUID,
+    accounts: Iterable[ToldAccount],
+    people: Iterable[tuple[ToldPerson, str]],
+    now: datetime,
+) -> Registered:
+    """Take in accounts, and people with the place of the account where they are, as known now.
+
+    What was seen at a time of its own comes by `observe`. Raises `ValueError` for what cannot be stored.
+    """
+    told = {account.place: account for account in accounts}
+    at_place: dict[str, list[ToldPerson]] = {place: [] for place in told}
+    for person, place in people:
+        told.setdefault(place, ToldAccount(place, ()))
+        at_place.setdefault(place, []).append(person)
+    seen = Seen()
+    for place, account in told.items():
+        seen.add(sighting(connection_id, account, at_place[place], now))
+    return await observe(session, seen, now)
+
+
+async def resolve(session: AsyncSession, source_account_ids: Collection[UUID], now: datetime) -> set[UUID]:
+    """Decide to which accounts these source accounts belong, and carry it out.
+
+    Returns the accounts that gained or lost something. Nothing is done, and nobody waits, when none is given.
+    """
+    if not source_account_ids:
+        return set()
+    return await resolving.resolve(session, source_account_ids, Occasion(now))
+
+
+async def accounts_at(session: AsyncSession, source_account_ids: Collection[UUID]) -> set[UUID]:
+    """The accounts that these source accounts belong to; those that wait belong to none."""
+    rows = await session.execute(
+        text(
+            "SELECT DISTINCT account_id FROM source_account "
+            "WHERE id = ANY(CAST(:ids AS uuid[])) AND account_id IS NOT NULL"
+        ),
+        {"ids": list(source_account_ids)},
+    )
+    return set(rows.scalars())
+
+
+async def own_place(session: AsyncSession, account_ids: Collection[UUID], now: datetime) -> dict[UUID, UUID]:
+    """The source account of each account at which the hub's own facts about it lie."""
+    places = {account: own_place_id(account) for account in account_ids}
+    rows = await session.execute(
+        text("SELECT id FROM source_account WHERE id = ANY(CAST(:places AS uuid[]))"),
+        {"places": list(places.values())},
+    )
+    there = set(rows.scalars())
+    if missing := [account for account, place in places.items() if place not in there]:
+        await mapping.furnish(session, missing, now)
+    return places
+
+
+async def mark_changed(
+    session: AsyncSession, account_ids: Iterable[UUID], now: datetime, due_at: datetime | None = None
+) -> None:
+    """Have these accounts scored: at once, or at `due_at` when only time will change something."""
+    await work.mark(session, TO_SCORE, (str(account) for account in account_ids), due_at=due_at or now)
+
+
+async def mark_settling(session: AsyncSession, account_ids: Iterable[UUID], now: datetime) -> None:
+    """Have these accounts scored when no more of their history has come for a few seconds.
+
+    Half of a history looks like a decline, and would open alerts and start plays that nobody should see.
+    """
+    await work.settle(session, TO_SCORE, (str(account) for account in account_ids), now=now, quiet=QUIET)
+
+
+async def merge(session: AsyncSession, viewer: Viewer, winner: UUID, loser: UUID, reason: str, now: datetime) -> UUID:
+    """Declare two accounts one; `winner` stands for both until the merge is undone. Returns the merge's id.
+
+    Raises `NotFound`, `NotAllowed`, and `Invalid` when one of them was merged already.
+    """
+    merge_id, touched = await merging.merge(session, viewer, winner, loser, reason, now)
+    await mark_changed(session, touched, now)
+    return merge_id
+
+
+async def undo_merge(session: AsyncSession, viewer: Viewer, merge_id: UUID, now: datetime) -> None:
+    """Take a merge back; both sides are restored exactly. Raises `NotFound`, `NotAllowed`, `Invalid`."""
+    await mark_changed(session, await merging.undo_merge(session, viewer, merge_id, now), now)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A source account in the holding area.
+
+    `named` are the accounts that its memberships name: none known yet, or more than one.
+    """
+
+    source_account_id: UUID
+    connection_id: UUID | None
+    place: str
+    first_seen_at: datetime
+    keys: tuple[tuple[str, str, str], ...]
+    named: frozenset[UUID]
+
+
+async def holding(session: AsyncSession, limit: int = 100) -> list[Waiting]:
+    """Source accounts that belong to no account yet, those seen first at the head; their events wait with them."""
+    rows = await session.execute(
+        text(
+            "SELECT s.id, s.connection_id, s.place, s.first_seen_at, k.kind, k.value, k.relation, owned.account_id "
+            "FROM (SELECT * FROM source_account WHERE account_id IS NULL ORDER BY first_seen_at, id LIMIT :limit) AS s "
+            "LEFT JOIN account_key k ON k.source_account_id = s.id LEFT JOIN LATERAL ("
+            "SELECT DISTINCT o.account_id FROM account_key i JOIN source_account o ON o.id = i.source_account_id "
+            "WHERE k.relation = 'member' AND i.relation = 'is' AND i.kind = k.kind AND i.value = k.value "
+            "AND o.account_id IS NOT NULL) AS owned ON true ORDER BY s.first_seen_at, s.id, k.kind, k.value"
+        ),
+        {"limit": limit},
+    )
+    found: dict[UUID, list[Any]] = {}
+    for row in rows:
+        found.setdefault(row.id, []).append(row)
+    return [_waiting(parts) for parts in found.values()]
+
+
+def _waiting(rows: Sequence[Any]) -> Waiting:
+    """One place from its rows: one for each key, and for each account that a membership names."""
+    owners: dict[tuple[str, str], set[UUID]] = {}
+    for row in rows:
+        if row.account_id is not None:
+            owners.setdefault((row.kind, row.value), set()).add(row.account_id)
+    keys = {(row.kind, row.value, row.relation) for row in rows if row.kind is not None}
+    first = rows[0]
+    return Waiting(
+        first.id, first.connection_id, first.place, first.first_seen_at, tuple(sorted(keys)), named(owners, owners)
+    )
+
+
+async def suggestions(session: AsyncSession, limit: int = 100) -> list[MergeSuggestion]:
+    """Pairs of accounts that share a contested key and that nobody has decided about, the newest first."""
+    both_live = (
+        select(func.count())
+        .select_from(Account)
+        .where(Account.id.in_([MergeSuggestion.account_id, MergeSuggestion.other_id]), Account.merged_into.is_(None))
+        .scalar_subquery()
+    )
+    query = (
+        select(MergeSuggestion)
+        .where(MergeSuggestion.decided_at.is_(None), both_live == 2)
+        .order_by(MergeSuggestion.suggested_at.desc(), MergeSuggestion.id)
+        .limit(limit)
+    )
+    return list((await session.execute(query)).scalars())
+
+
+async def find(session: AsyncSession, sought: str | UUID) -> Account:
+    """The account of that id, domain or name (in any case; a part of the name will do when it fits one only).
+
+    An account that was merged leads to the one that stands for it. Raises `NotFound`, and `Invalid` when several fit.
+    """
+    account_id = sought if isinstance(sought, UUID) else _as_id(sought)
+    if account_id is not None:
+        found = await session.get(Account, account_id)
+        while found is not None and found.merged_into is not None:
+            found = await session.get(Account, found.merged_into)
+        if found is None:
+            raise NotFound(f"There is no account {account_id}.", remedy="Name it by its name or domain.")
+        return found
+    text_ = str(sought).strip()
+    exact = or_(func.lower(Account.name) == text_.lower(), func.lower(Account.domain) == text_.lower())
+    for fits in (exact, Account.name.icontains(text_, autoescape=True)):
+        if found := await _only(session, fits, text_):
+            return found
+    raise NotFound(f"There is no account named {text_!r}.", remedy="Give its id, its domain, or a part of its name.")
+
+
+async def _only(session: AsyncSession, fits: ColumnElement[bool], sought: str) -> Account | None:
+    query = select(Account).where(fits, Account.merged_into.is_(None)).order_by(Account.name, Account.id)
+    found = list((await session.execute(query.limit(MOST_OFFERED))).scalars())
+    if len(found) > 1:
+        offered = ", ".join(f"{account.name} ({account.id})" for account in found)
+        raise Invalid(f"Several accounts fit {sought!r}: {offered}.", remedy="Give the id of the one you mean.")
+    return found[0] if found else None
+
+
+def _as_id(sought: str) -> UUID | None:
+    try:
+        return UUID(sought.strip())
+    except ValueError:
+        return None

@@ -1,0 +1,113 @@
+"""The versions of the blueprint: applying one, and reading the one in force.
+
+A version is never changed. Applying the document that is in force already is a no-op, so a deployment may
+apply its file at every start; going back to an older document makes a new version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.blueprint.checking import Blueprint, check
+from hub.blueprint.model import BlueprintVersion
+from hub.blueprint.problems import BlueprintInvalid, Document, Problem
+from hub.blueprint.reading import read_document, read_text
+from hub.blueprint.shipped import shipped_path
+from hub.kit.db import lock
+from hub.kit.errors import NotFound
+
+__all__ = [
+    "Blueprint",
+    "BlueprintInvalid",
+    "Document",
+    "Problem",
+    "apply",
+    "at_version",
+    "check",
+    "current",
+    "digest_of",
+    "in_force",
+    "read_document",
+    "read_text",
+    "shipped_path",
+]
+
+_KEPT: Final = 16
+_read: OrderedDict[tuple[int, str], Blueprint] = OrderedDict()
+
+
+def digest_of(document: Mapping[str, Any]) -> str:
+    """SHA-256 (hex) of the document as compact JSON, entries in their order: comments and layout do not
+    count.
+    """
+    return hashlib.sha256(orjson.dumps(dict(document))).hexdigest()
+
+
+async def apply(session: AsyncSession, document: Mapping[str, Any], actor: str, now: datetime) -> int:
+    """Put a checked document in force (see `check`); returns its version, the present one if nothing changed."""
+    await lock(session, "blueprint")
+    digest = digest_of(document)
+    newest = await _newest(session)
+    if newest is not None and newest[1] == digest:
+        return newest[0]
+    row = BlueprintVersion(digest=digest, document=dict(document), applied_at=now, applied_by=actor)
+    session.add(row)
+    await session.flush()
+    return row.version
+
+
+async def current(session: AsyncSession) -> Blueprint:
+    """The blueprint in force. Raises `NotFound` when none has been applied yet.
+
+    Cost: one small statement; the document is read once a process and version.
+    """
+    newest = await _newest(session)
+    if newest is None:
+        raise NotFound("No blueprint is in force.", remedy="The hub applies one when it starts; see HUB_BLUEPRINT.")
+    return await _load(session, *newest)
+
+
+async def in_force(session: AsyncSession) -> bool:
+    """Whether a blueprint has been applied already."""
+    return await _newest(session) is not None
+
+
+async def at_version(session: AsyncSession, version: int) -> Blueprint:
+    """An older (or the present) version. Raises `NotFound`."""
+    statement = select(BlueprintVersion.digest).where(BlueprintVersion.version == version)
+    digest = (await session.execute(statement)).scalar_one_or_none()
+    if digest is None:
+        raise NotFound(f"There is no version {version} of the blueprint.")
+    return await _load(session, version, digest)
+
+
+async def _newest(session: AsyncSession) -> tuple[int, str] | None:
+    statement = (
+        select(BlueprintVersion.version, BlueprintVersion.digest).order_by(BlueprintVersion.version.desc()).limit(1)
+    )
+    row = (await session.execute(statement)).one_or_none()
+    return (row.version, row.digest) if row else None
+
+
+async def _load(session: AsyncSession, version: int, digest: str) -> Blueprint:
+    # The digest is part of the key because one process may work on several databases.
+    key = (version, digest)
+    if key in _read:
+        _read.move_to_end(key)
+        return _read[key]
+    statement = select(BlueprintVersion.document).where(BlueprintVersion.version == version)
+    blueprint = Blueprint(version, (await session.execute(statement)).scalar_one())
+    # A version that is not committed yet may still be rolled back, and its number go to another document: the
+    # digest keeps the two apart.
+    _read[key] = blueprint
+    while len(_read) > _KEPT:
+        _read.popitem(last=False)
+    return blueprint

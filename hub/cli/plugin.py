@@ -1,0 +1,29 @@
+"""`hub plugin`: what is installed."""
+
+from __future__ import annotations
+
+import typer
+
+from hub.cli.console import AsJson, print_json, print_table
+from hub.connections import registry
+
+app = typer.Typer(no_args_is_help=True, help="Installed plugins and their connectors.")
+
+
+@app.command("list")
+def list_plugins(as_json: AsJson = False) -> None:
+    """Show every plugin: what it brought, or why it could not be loaded."""
+    rows = [
+        {
+            "plugin": plugin.name,
+            "connectors": ", ".join(plugin.connectors),
+            "state": "broken" if plugin.error else "ready",
+            "problem": plugin.error,
+        }
+        for plugin in registry.current().plugins
+    ]
+    if as_json:
+        print_json(rows)
+    else:
+        columns = ["plugin", "connectors", "state", "problem"]
+        print_table("Plugins", columns, rows, empty="No plugin is installed. For example: pip install hub-segment")

@@ -1,0 +1,205 @@
+"""The HTTP client that the host gives a connector.
+
+It knows the base URL, puts the credentials on, keeps the pace, waits no longer than it must, and talks to no host that
+the connector does not declare, wherever a redirect may point. What comes back is sorted into the errors of
+`hub.sdk.errors`, so that a connector's code holds its vendor's logic alone:
+
+- 401 → `AuthExpired`; 403 → `Misconfigured`; 429 → `RateLimited`; 408, 5xx and silence → `Unavailable`.
+- Other answers, 404 and 409 for instance, are the connector's to judge.
+
+Whoever only reads may ask again, so `Unavailable` is retried here a few times. An action may not: when its request went
+out and no answer came, or a server failed over it, it may have happened: `Ambiguous`. Never retried here, unless the
+method is idempotent (RFC 9110, 9.2.2) or the request carries an `Idempotency-Key`.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from functools import cache
+from typing import Any
+
+import httpx
+import stamina
+
+from hub.connections import metrics
+from hub.connections.pace import Pace
+from hub.kit.clock import Clock
+from hub.sdk.errors import Ambiguous, AuthExpired, ConnectorError, Misconfigured, RateLimited, Rejected, Unavailable
+
+TIMEOUT = httpx.Timeout(15.0, connect=5.0)
+PATIENCE = timedelta(seconds=10)
+"""The longest `Retry-After` that is waited for here; a longer one goes to whoever can do something else meanwhile."""
+
+ATTEMPTS = 4
+RETRY_SECONDS = 20.0
+IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
+
+
+class Purpose(StrEnum):
+    """What a connector is opened for: reading, which may be repeated, or acting, which may not."""
+
+    READING = "reading"
+    ACTING = "acting"
+
+
+class HostClient(httpx.AsyncClient):
+    """An httpx client with the host's manners; see the module."""
+
+    def __init__(
+        self,
+        hosts: Sequence[str],
+        authenticate: Callable[[httpx.Request], httpx.Request],
+        pace: Pace,
+        clock: Clock,
+        purpose: Purpose = Purpose.READING,
+    ) -> None:
+        """`hosts` are base URLs; the first one is the client's own."""
+        self._purpose = purpose
+        self._clock = clock
+        self.sent_unsafely = False
+        """Whether a request that may not be repeated has gone out, and was not plainly refused."""
+        super().__init__(
+            base_url=hosts[0] if hosts else "",
+            transport=_Courier(hosts, authenticate, pace),
+            timeout=TIMEOUT,
+            follow_redirects=True,
+            headers={"user-agent": "journey-hub"},
+        )
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Send, retry what may be retried, and raise what the answer means."""
+        async for attempt in stamina.retry_context(
+            on=_pause, attempts=ATTEMPTS, timeout=RETRY_SECONDS, wait_initial=0.3, wait_max=5.0, wait_jitter=0.3
+        ):
+            with attempt:
+                return await self._send_once(request, **options)
+        raise AssertionError("a retry context ends by returning or raising")
+
+    async def _send_once(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        repeatable = self._may_be_repeated(request)
+        what = f"{request.method} {request.url.host}{request.url.path}"
+        try:
+            response = await super().send(request, **options)
+        except NEVER_SENT as error:
+            raise _counted(request, Unavailable("The vendor cannot be reached.", detail=f"{what}: {error}")) from error
+        except (httpx.TransportError, httpx.DecodingError, httpx.TooManyRedirects) as error:
+            self.sent_unsafely |= not repeatable
+            detail = f"{what}: {type(error).__name__} {error}"
+            if repeatable:
+                raise _counted(request, Unavailable("The vendor's answer did not arrive.", detail=detail)) from error
+            raise _counted(
+                request, Ambiguous("The vendor's answer did not arrive: the action may have happened.", detail=detail)
+            ) from error
+        problem = self._problem(response, f"{what} answered {response.status_code}", repeatable)
+        self.sent_unsafely |= not repeatable and (response.status_code < 400 or isinstance(problem, Ambiguous))
+        if problem is not None:
+            await response.aclose()
+            raise _counted(request, problem)
+        metrics.vendor_requests.labels(request.url.host, "answered").inc()
+        return response
+
+    def _may_be_repeated(self, request: httpx.Request) -> bool:
+        return self._purpose is Purpose.READING or request.method in IDEMPOTENT or "idempotency-key" in request.headers
+
+    def _problem(self, response: httpx.Response, detail: str, repeatable: bool) -> ConnectorError | None:
+        match response.status_code:
+            case 401:
+                return AuthExpired("The vendor no longer accepts the credentials: connect again.", detail=detail)
+            case 403:
+                return Misconfigured(
+                    "The vendor forbids this: give the credentials the permissions that the connector's README names.",
+                    detail=detail,
+                )
+            case 429:
+                pause = retry_after(response.headers.get("retry-after"), self._clock.now())
+                return RateLimited("The vendor asks for a pause.", retry_after=pause, detail=detail)
+            case 408 | 503:
+                return Unavailable("The vendor cannot answer now.", detail=detail)
+            case status if status >= 500 and repeatable:
+                return Unavailable("The vendor has a fault of its own.", detail=detail)
+            case status if status >= 500:
+                return Ambiguous("The vendor failed over it: the action may have happened.", detail=detail)
+            case _:
+                return None
+
+
+class _Courier(httpx.AsyncBaseTransport):
+    """Carries one exchange, redirects included: to declared hosts only, authenticated, at the pace."""
+
+    def __init__(
+        self, hosts: Sequence[str], authenticate: Callable[[httpx.Request], httpx.Request], pace: Pace
+    ) -> None:
+        self._origins = frozenset(origin(httpx.URL(host)) for host in hosts)
+        self._authenticate = authenticate
+        self._pace = pace
+        self._carrier: httpx.AsyncHTTPTransport | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if origin(request.url) not in self._origins:
+            raise Misconfigured(
+                f"The connector does not declare the host {request.url.host!r}: it is not talked to.",
+                detail=f"{request.method} to an undeclared origin; declared: {sorted(map(str, self._origins))}",
+            )
+        if self._carrier is None:
+            self._carrier = httpx.AsyncHTTPTransport(verify=_trust())
+        await self._pace.wait()
+        return await self._carrier.handle_async_request(self._authenticate(request))
+
+    async def aclose(self) -> None:
+        if self._carrier is not None:
+            await self._carrier.aclose()
+
+
+def origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    """Scheme, host and port, the port filled in (RFC 6454)."""
+    return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme)
+
+
+def retry_after(value: str | None, now: datetime) -> timedelta | None:
+    """The header `Retry-After`, seconds or a date (RFC 9110, 10.2.3); None when it is missing or unreadable."""
+    if not value:
+        return None
+    if value.strip().isdecimal():
+        return timedelta(seconds=min(int(value), 86_400))
+    try:
+        return max(parsedate_to_datetime(value) - now, timedelta())
+    except (ValueError, TypeError):
+        return None
+
+
+def connector_error(error: Exception) -> ConnectorError | None:
+    """What an exception out of a connector means to the host; None when it is a bug in the connector."""
+    match error:
+        case ConnectorError():
+            return error
+        case httpx.HTTPStatusError():
+            return Rejected(
+                f"The vendor refuses the request ({error.response.status_code}).",
+                detail=f"{error.request.method} {error.request.url.host}{error.request.url.path}",
+            )
+        case httpx.TransportError() | httpx.DecodingError() | TimeoutError():
+            return Unavailable("The vendor's answer did not arrive.", detail=f"{type(error).__name__} {error}")
+        case _:
+            return None
+
+
+def _pause(error: Exception) -> bool | timedelta:
+    if isinstance(error, RateLimited) and error.retry_after is not None:
+        return error.retry_after if error.retry_after <= PATIENCE else False
+    return isinstance(error, Unavailable)
+
+
+def _counted(request: httpx.Request, error: ConnectorError) -> ConnectorError:
+    metrics.vendor_requests.labels(request.url.host, type(error).__name__).inc()
+    return error
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """The machine's certificates, read once: it takes longer than many a request."""
+    return httpx.create_ssl_context()

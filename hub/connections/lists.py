@@ -1,0 +1,13 @@
+"""The work lists of this room."""
+
+DELIVERIES = "deliveries"
+"""Woken for; the work itself stands in `webhook_delivery`."""
+
+STREAMS_TO_SYNC = "streams_to_sync"
+"""Keys `<connection id>/<stream>/live` and `…/backfill`."""
+
+RECORDS_TO_REFETCH = "records_to_refetch"
+"""Keys `<connection id>/<stream>/<record id>`."""
+
+RAW_RECORDS = "raw_records"
+"""Woken for by whoever stores raw records; the timeline drains it, from `raw_pending`."""

@@ -1,0 +1,154 @@
+"""The connectors of this process: found through the entry points `hub.plugins`, or named by a test.
+
+Pluggy registers and does nothing else. A plugin that cannot be loaded is listed with its error and hinders nobody:
+each entry point is loaded in a `try` of its own, and what it had registered before it failed is taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import pluggy
+import structlog
+
+from hub.kit.errors import HubError, NotFound
+from hub.kit.settings import load_settings
+from hub.sdk.connector import Connector
+from hub.sdk.declarations import complaints
+from hub.sdk.plugins import PROJECT, HookSpecs
+
+log = structlog.get_logger()
+
+GROUP = "hub.plugins"
+HOOK = "hub_register_connectors"
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """An entry point: what it brought, or why it could not be loaded (then `connectors` is empty)."""
+
+    name: str
+    connectors: tuple[str, ...] = ()
+    error: str | None = None
+
+
+class BrokenPlugin(HubError):
+    """A plugin cannot be loaded, and the settings say that this stops the hub."""
+
+
+class InvalidConnector(ValueError):
+    """A connector class lacks something that the contract asks for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Connector classes by id, and the plugins that they came from."""
+
+    connectors: Mapping[str, type[Connector[Any]]] = field(default_factory=dict)
+    plugins: tuple[Plugin, ...] = ()
+
+    @classmethod
+    def of(cls, *connectors: type[Connector[Any]]) -> Registry:
+        """A registry of just these classes. Raises `InvalidConnector`."""
+        return cls(_checked(connectors, {}))
+
+    def connector(self, connector_id: str) -> type[Connector[Any]]:
+        """The class of that id. Raises `NotFound`: it is not installed, or its plugin is broken."""
+        try:
+            return self.connectors[connector_id]
+        except KeyError:
+            known = ", ".join(sorted(self.connectors)) or "none"
+            raise NotFound(
+                f"There is no connector {connector_id!r} (installed: {known}).",
+                remedy="See what is installed, and what could not be loaded: hub plugin list",
+            ) from None
+
+    @property
+    def broken(self) -> tuple[Plugin, ...]:
+        """The plugins that could not be loaded."""
+        return tuple(plugin for plugin in self.plugins if plugin.error is not None)
+
+
+_current: Registry | None = None
+
+
+def current() -> Registry:
+    """The registry of this process; the installed plugins are loaded on first use."""
+    global _current
+    if _current is None:
+        _current = load(entry_points(group=GROUP), strict=load_settings().strict_plugins)
+    return _current
+
+
+@contextmanager
+def using(registry: Registry) -> Iterator[Registry]:
+    """Have `current()` be this registry while the block runs."""
+    global _current
+    before, _current = _current, registry
+    try:
+        yield registry
+    finally:
+        _current = before
+
+
+def load(points: Iterable[EntryPoint], *, strict: bool = False) -> Registry:
+    """Load every entry point, each for itself. With `strict` the first that fails raises `BrokenPlugin`."""
+    hooks = pluggy.PluginManager(PROJECT)
+    hooks.add_hookspecs(HookSpecs)
+    connectors: dict[str, type[Connector[Any]]] = {}
+    plugins = []
+    for point in sorted(points, key=lambda point: point.name):
+        try:
+            found = _checked(_registered(hooks, point), connectors)
+        except Exception as error:  # a plugin may fail in any way; the others must not notice
+            reason = f"{type(error).__name__}: {error}"
+            if strict:
+                raise BrokenPlugin(
+                    f"The plugin {point.name!r} cannot be loaded. {reason}",
+                    remedy="Mend or uninstall it, or unset HUB_STRICT_PLUGINS.",
+                ) from error
+            log.warning("plugin.broken", plugin=point.name, reason=reason)
+            plugins.append(Plugin(point.name, error=reason))
+            continue
+        connectors.update(found)
+        plugins.append(Plugin(point.name, connectors=tuple(found)))
+    return Registry(connectors, tuple(plugins))
+
+
+def _registered(hooks: pluggy.PluginManager, point: EntryPoint) -> list[type[Connector[Any]]]:
+    """The classes that one plugin registers; the plugin is forgotten again when it fails half-way."""
+    plugin = point.load()
+    found: list[type[Connector[Any]]] = []
+    try:
+        hooks.register(plugin, name=point.name)
+        hooks.check_pending()
+        others = [other for other in hooks.get_plugins() if other is not plugin]
+        hooks.subset_hook_caller(HOOK, others)(register=found.append)
+    except BaseException:
+        if hooks.is_registered(plugin):
+            hooks.unregister(plugin)
+        raise
+    if not found:
+        hooks.unregister(plugin)
+        raise InvalidConnector(f"registers no connector: is {HOOK} there, and marked with @sdk.hookimpl?")
+    return found
+
+
+def _checked(
+    classes: Iterable[type[Connector[Any]]], taken: Mapping[str, type[Connector[Any]]]
+) -> dict[str, type[Connector[Any]]]:
+    found: dict[str, type[Connector[Any]]] = {}
+    for connector in classes:
+        name = getattr(connector, "__name__", repr(connector))
+        if not (isinstance(connector, type) and issubclass(connector, Connector)):
+            raise InvalidConnector(f"{name} is not a subclass of sdk.Connector")
+        if wrong := complaints(connector):
+            raise InvalidConnector(f"{name}: {'; '.join(wrong)}")
+        if connector.id in taken or connector.id in found:
+            raise InvalidConnector(f"{name}: the id {connector.id!r} is taken by another connector")
+        found[connector.id] = connector
+    return found

@@ -1,0 +1,43 @@
+"""The front door of this room: what others may ask of connections.
+
+Inside, each verb stands with its like: installing, scheduling, records, quarantine, sync, actions.
+"""
+
+from hub.connections.actions import ActionOutcome, Emitted, perform
+from hub.connections.hosting import open_connector, pure_connector
+from hub.connections.installing import Installed, add, check, find, listing, pause, reconnect, remove
+from hub.connections.quarantine import Replayed, Stage, Unreadable, quarantine, replay_quarantine
+from hub.connections.reading import Ended, SyncOutcome
+from hub.connections.records import PendingRecord, claim_pending
+from hub.connections.scheduling import StreamKey, schedule_missing, schedule_sync
+from hub.connections.sync import Progress, sync_stream
+
+__all__ = [
+    "ActionOutcome",
+    "Emitted",
+    "Ended",
+    "Installed",
+    "PendingRecord",
+    "Progress",
+    "Replayed",
+    "Stage",
+    "StreamKey",
+    "SyncOutcome",
+    "Unreadable",
+    "add",
+    "check",
+    "claim_pending",
+    "find",
+    "listing",
+    "open_connector",
+    "pause",
+    "perform",
+    "pure_connector",
+    "quarantine",
+    "reconnect",
+    "remove",
+    "replay_quarantine",
+    "schedule_missing",
+    "schedule_sync",
+    "sync_stream",
+]

@@ -1,0 +1,168 @@
+"""What resolvers work with: the viewer, one moment in time, and reading many keys at once.
+
+A context serves one operation. What its resolvers ask for is read in waves (`hub.graphql.waves`), so the number of
+statements follows from the shape of the operation and not from the number of rows. Each read has a session to itself,
+because fields are resolved at the same time; an operation uses a few connections, and keeps them until it is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+import strawberry
+from graphql import GraphQLError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.access.service import Viewer
+from hub.graphql.waves import Read, Waves
+from hub.kit.runtime import Kit
+
+P = ParamSpec("P")
+K = TypeVar("K", bound=Hashable)
+R = TypeVar("R")
+T = TypeVar("T")
+
+CONNECTIONS_AT_ONCE = 4
+"""Database connections that one operation may hold."""
+
+MOST_NODES = 20_000
+"""Rows that the lists of one operation may hold together, counted before they are read."""
+
+BatchRead = Callable[Concatenate[AsyncSession, Viewer, Sequence[K], P], Awaitable[Mapping[K, R]]]
+
+
+class Credential(Protocol):
+    """What was shown to prove who asks; it is looked at again whenever the answer may have changed."""
+
+    async def viewer(self) -> Viewer:
+        """Who it is, now. Raises `GraphQLError` (UNAUTHENTICATED) when it is no longer accepted."""
+        ...
+
+
+class Client(Protocol):
+    """Somebody connected, whose operations come one after another or at the same time."""
+
+    async def context(self) -> Context:
+        """The context of the next operation. Raises `GraphQLError` (UNAUTHENTICATED)."""
+        ...
+
+
+class Context:
+    """The context of one operation."""
+
+    def __init__(
+        self,
+        kit: Kit,
+        credential: Credential,
+        viewer: Viewer,
+        *,
+        request_id: str,
+        resume_after: str | None = None,
+    ) -> None:
+        self.kit = kit
+        self.viewer = viewer
+        self.request_id = request_id
+        self.resume_after = resume_after
+        """The cursor that an SSE client named when it came back."""
+        self.position: str | None = None
+        """The cursor of the subscription's newest event, for the transport."""
+        self.now: datetime = kit.clock.now()
+        self._credential = credential
+        self._slots = asyncio.Semaphore(CONNECTIONS_AT_ONCE)
+        self._opened = AsyncExitStack()
+        self._free: list[AsyncSession] = []
+        self._waves = Waves()
+        self._nodes = 0
+
+    def load(self, read: BatchRead[K, P, R], key: K, *args: P.args, **kwargs: P.kwargs) -> Awaitable[R | None]:
+        """What `read` finds for the key; None where it finds nothing.
+
+        All keys asked for with the same `read` and arguments in one wave are read together.
+        """
+        return self._waves.ask((read, None, args), self._reader(read, None, args), key)
+
+    def promise(self, make: Callable[[R], T], read: BatchRead[K, P, R], key: K, *args: P.args, **kwargs: P.kwargs) -> T:
+        """The same, made into what the API shows. A resolver returns it as it is.
+
+        It is a future of a T or of None, typed as what the executor awaits it to be: a resolver that is no coroutine
+        costs no task. `make` has to be the same object each time, for example a class method.
+        """
+        return self._waves.ask((read, make, args), self._reader(read, make, args), key)  # type: ignore[return-value]
+
+    async def read(
+        self, read: Callable[Concatenate[AsyncSession, Viewer, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """One read of a room, for the viewer."""
+
+        async def alone() -> R:
+            async with self._session() as session:
+                return await read(session, self.viewer, *args, **kwargs)
+
+        return await self._waves.alone(alone())
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncSession]:
+        """The transaction of a mutation: it commits at the end of the block and wakes who has work then."""
+        async with self.kit.transaction() as session:
+            yield session
+        self.forget()
+
+    def spend(self, nodes: int) -> None:
+        """Count rows that are about to be asked for. Raises `GraphQLError` when they become too many."""
+        self._nodes += nodes
+        if self._nodes > MOST_NODES:
+            raise GraphQLError(
+                f"The lists of this operation may hold more than {MOST_NODES} entries together; ask for smaller pages.",
+                extensions={"code": "TOO_MANY_NODES"},
+            )
+
+    def forget(self) -> None:
+        """Drop everything read so far: what comes next may have changed."""
+        self._waves.forget()
+        self._nodes = 0
+        self.now = self.kit.clock.now()
+
+    async def check_again(self) -> None:
+        """Look once more at who asks: keys expire and are revoked while a subscription goes on."""
+        self.viewer = await self._credential.viewer()
+
+    async def close(self) -> None:
+        """The operation is over: stop reading, and give its connections back."""
+        await self._waves.close()
+        await self.release()
+
+    async def release(self) -> None:
+        """Give the connections back while nothing is read, e.g. between the events of a subscription."""
+        self._free.clear()
+        await self._opened.aclose()
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[AsyncSession]:
+        """A session of this operation: one that is free, or a new one. Opening one costs more than a read."""
+        async with self._slots:
+            session = self._free.pop() if self._free else await self._opened.enter_async_context(self.kit.reading())
+            yield session
+            # What was read belongs to whoever asked; another read sees what is so by then. After an error the session
+            # is not used again.
+            session.expunge_all()
+            self._free.append(session)
+
+    def _reader(
+        self,
+        read: Callable[..., Awaitable[Mapping[Any, Any]]],
+        make: Callable[[Any], object] | None,
+        args: tuple[Any, ...],
+    ) -> Read:
+        async def together(keys: Sequence[Any]) -> Mapping[Any, Any]:
+            async with self._session() as session:
+                found = await read(session, self.viewer, keys, *args)
+            return found if make is None else {key: make(row) for key, row in found.items()}
+
+        return together
+
+
+Info = strawberry.Info[Context, None]

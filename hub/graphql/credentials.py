@@ -1,0 +1,74 @@
+"""Who asks: an API key as a bearer token, looked up in the database and believed for a few seconds."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from graphql import GraphQLError
+
+from hub.access import service as access
+from hub.access.service import Viewer
+from hub.graphql.errors import Code, coded
+from hub.kit.runtime import Kit
+
+BELIEVED_SECONDS = 5.0
+"""How long a key that was revoked may still be accepted, at most."""
+
+KNOWN_AT_MOST = 10_000
+SCHEME = "bearer "
+
+
+class KeyRing:
+    """The keys that one process has seen lately, by digest: a request does not cost a query each time."""
+
+    def __init__(self, kit: Kit) -> None:
+        self._kit = kit
+        self._known: OrderedDict[bytes, tuple[Viewer, float]] = OrderedDict()
+
+    async def viewer(self, key: str) -> Viewer | None:
+        """Whose key it is; None when it is unknown, expired or revoked."""
+        digest, now = hashlib.sha256(key.encode(errors="surrogatepass")).digest(), time.monotonic()
+        known = self._known.get(digest)
+        if known is not None and known[1] > now:
+            return known[0]
+        async with self._kit.transaction() as session:
+            viewer = await access.authenticate(session, key, now=self._kit.clock.now())
+        if viewer is None:
+            self._known.pop(digest, None)
+        else:
+            self._known[digest] = (viewer, now + BELIEVED_SECONDS)
+            if len(self._known) > KNOWN_AT_MOST:
+                self._known.popitem(last=False)
+        return viewer
+
+
+@dataclass(frozen=True, slots=True)
+class BearerKey:
+    """An API key that was shown."""
+
+    ring: KeyRing
+    key: str
+
+    async def viewer(self) -> Viewer:
+        """Who it belongs to now. Raises `GraphQLError` (UNAUTHENTICATED) when it is not accepted (any more)."""
+        viewer = await self.ring.viewer(self.key)
+        if viewer is None:
+            raise refused("The API key is unknown, expired or revoked.")
+        return viewer
+
+
+def bearer_key(ring: KeyRing, authorization: str | None) -> BearerKey:
+    """The key in an `Authorization` header. Raises `GraphQLError` (UNAUTHENTICATED) when there is none."""
+    if authorization is None:
+        raise refused("An API key is needed: send the header `Authorization: Bearer hub_…`.")
+    if authorization[: len(SCHEME)].lower() != SCHEME or not (key := authorization[len(SCHEME) :].strip()):
+        raise refused("The header Authorization is not of the form `Bearer hub_…`.")
+    return BearerKey(ring, key)
+
+
+def refused(message: str) -> GraphQLError:
+    """Nobody we know."""
+    return coded(message, Code.UNAUTHENTICATED)

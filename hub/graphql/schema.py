@@ -1,0 +1,205 @@
+"""The schema, and how an operation is carried out: document → resolvers → errors, within a time limit.
+
+Strawberry stays the schema; what is ours is in front of and behind it. `execute` and `stream` are where a compiled plan
+will set a result instead of the resolvers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, cast
+
+import strawberry
+from graphql import GraphQLError, OperationDefinitionNode, get_operation_ast
+from graphql import OperationType as OperationKind
+from strawberry.extensions import SchemaExtension
+from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types import ExecutionContext, ExecutionResult
+from strawberry.types.execution import PreExecutionError
+from strawberry.types.graphql import OperationType
+
+from hub.graphql.context import Context
+from hub.graphql.documents import Documents, Ready
+from hub.graphql.errors import Code, coded, presentable
+from hub.graphql.mutation import Mutation
+from hub.graphql.query import Query
+from hub.graphql.refusals import HANDLERS
+from hub.graphql.scalars import SCALARS
+from hub.graphql.subscription import Subscription
+
+SECONDS = 15.0
+"""How long a query or a mutation may take."""
+
+
+class UseReady(SchemaExtension):
+    """Hands the document that was made ready to Strawberry, which then neither parses nor validates."""
+
+    def on_parse(self) -> Iterator[None]:
+        """The document of the store."""
+        context = self.execution_context
+        context.graphql_document = _hub(context).ready(context.query or "").document
+        yield
+
+    def on_validate(self) -> Iterator[None]:
+        """It is valid: what is not never comes this far."""
+        self.execution_context.pre_execution_errors = []
+        yield
+
+
+class HubSchema(strawberry.Schema):
+    """The hub's schema. Results come with errors as clients may see them."""
+
+    def __init__(self, *, introspection: bool = True, seconds: float = SECONDS) -> None:
+        super().__init__(
+            query=Query,
+            mutation=Mutation,
+            subscription=Subscription,
+            extensions=[UseReady],
+            config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=not introspection),
+            exception_handlers=HANDLERS,
+        )
+        self._documents = Documents(introspection=introspection)
+        self._seconds = seconds
+
+    def ready(self, query: str) -> Ready:
+        """The document of a text, parsed and validated, or why it is refused."""
+        return self._documents.make_ready(self._schema, query)
+
+    def kind_of(self, query: str, operation_name: str | None) -> OperationType | None:
+        """Whether the operation is a query, a mutation or a subscription; None when that cannot be said."""
+        document = self.ready(query).document
+        operation = None if document is None else get_operation_ast(document, operation_name)
+        return None if operation is None else _kind(operation)
+
+    async def execute(
+        self,
+        query: str | None,
+        variable_values: dict[str, Any] | None = None,
+        context_value: Any | None = None,
+        root_value: Any | None = None,
+        operation_name: str | None = None,
+        allowed_operation_types: Iterable[OperationType] | None = None,
+        operation_extensions: dict[str, Any] | None = None,
+    ) -> ExecutionResult:
+        """Carry out a query or a mutation."""
+        context = cast("Context", context_value)
+        if (refused := self._refused(query, operation_name)) is not None:
+            return _told(refused, context)
+        try:
+            async with asyncio.timeout(self._seconds):
+                result = await super().execute(
+                    query,
+                    variable_values,
+                    context,
+                    root_value,
+                    operation_name,
+                    allowed_operation_types or (OperationType.QUERY, OperationType.MUTATION),
+                    operation_extensions,
+                )
+            if result.data is None and all(error.path is None for error in result.errors or ()):
+                # Variables that do not fit: the operation never began.
+                result = PreExecutionError(None, result.errors)
+        except TimeoutError as error:
+            result = ExecutionResult(None, [GraphQLError("", original_error=error)])
+        except (CannotGetOperationTypeError, InvalidOperationTypeError) as error:
+            result = PreExecutionError(None, [_not_this_operation(error)])
+        finally:
+            await context.close()
+        return _told(result, context)
+
+    async def stream(
+        self,
+        query: str | None,
+        variable_values: dict[str, Any] | None = None,
+        context_value: Any | None = None,
+        root_value: Any | None = None,
+        operation_name: str | None = None,
+        operation_extensions: dict[str, Any] | None = None,
+        allowed_operation_types: Iterable[OperationType] | None = None,
+    ) -> AsyncGenerator[Any, None]:
+        """Carry out any operation; a query or a mutation gives one result.
+
+        `context_value` is a context, or a client whose connection carries many operations: each gets its own.
+        """
+        return self._results(query, variable_values, context_value, operation_name)
+
+    async def _results(
+        self, query: str | None, variables: dict[str, Any] | None, context_value: Any, operation_name: str | None
+    ) -> AsyncGenerator[ExecutionResult, None]:
+        try:
+            context = context_value if isinstance(context_value, Context) else await context_value.context()
+        except GraphQLError as error:
+            yield PreExecutionError(None, [error])
+            return
+        if self.kind_of(query or "", operation_name) is not OperationType.SUBSCRIPTION:
+            yield await self.execute(query, variables, context, None, operation_name)
+            return
+        if (refused := self._refused(query, operation_name)) is not None:
+            yield _told(refused, context)
+            return
+        results = await super().stream(query, variables, context, None, operation_name)
+        try:
+            async for result in results:
+                # No incremental delivery is switched on: a stream gives results alone.
+                yield _told(cast("ExecutionResult", result), context)
+        finally:
+            await results.aclose()
+            await context.close()
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        """Strawberry logs every error here; ours are logged where they are made presentable, and only bugs."""
+
+    def _refused(self, query: str | None, operation_name: str | None) -> PreExecutionError | None:
+        if not query:
+            return PreExecutionError(None, [coded("There is no `query`.", Code.BAD_REQUEST)])
+        ready = self.ready(query)
+        if ready.errors:
+            return PreExecutionError(None, list(ready.errors))
+        if ready.document is not None and get_operation_ast(ready.document, operation_name) is None:
+            message = "The document has no operation of this name." if operation_name else "Name the operation to run."
+            return PreExecutionError(None, [coded(message, Code.OPERATION_RESOLUTION_FAILED)])
+        return None
+
+
+@lru_cache(maxsize=4)
+def the_schema(*, introspection: bool = True) -> HubSchema:
+    """The schema, made once for each way of serving it."""
+    return HubSchema(introspection=introspection)
+
+
+def _hub(context: ExecutionContext) -> HubSchema:
+    schema = context.schema
+    assert isinstance(schema, HubSchema)  # noqa: S101  # the extension belongs to it
+    return schema
+
+
+def _kind(operation: OperationDefinitionNode) -> OperationType:
+    match operation.operation:
+        case OperationKind.QUERY:
+            return OperationType.QUERY
+        case OperationKind.MUTATION:
+            return OperationType.MUTATION
+        case OperationKind.SUBSCRIPTION:
+            return OperationType.SUBSCRIPTION
+
+
+def _not_this_operation(error: CannotGetOperationTypeError | InvalidOperationTypeError) -> GraphQLError:
+    if isinstance(error, InvalidOperationTypeError):
+        if error.operation_type is OperationType.SUBSCRIPTION:
+            return coded(
+                "Subscriptions are answered over graphql-transport-ws, or with `Accept: text/event-stream`.",
+                Code.NOT_ACCEPTABLE,
+            )
+        return coded("Mutations are sent by POST.", Code.METHOD_NOT_ALLOWED)
+    return coded(error.as_http_error_reason(), Code.OPERATION_RESOLUTION_FAILED)
+
+
+def _told(result: ExecutionResult, context: Context) -> ExecutionResult:
+    """The result with errors as clients may see them."""
+    if not result.errors:
+        return result
+    return replace(result, errors=presentable(result.errors, context.request_id))

@@ -1,0 +1,158 @@
+"""What screens are told as it happens: facts of the outbox, in its order, from a cursor on.
+
+A message of the broadcast is only a hint to look; what is sent is read from the outbox behind the last position sent.
+So nothing is missed, whatever was lost on the way, and a client that comes back with its last cursor goes on without a
+gap. Who asks is looked at again before each event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+from graphql import GraphQLError
+
+from hub.accounts.queries import READERS
+from hub.graphql import ids
+from hub.graphql.context import Context, Info
+from hub.graphql.declare import about, argument, output, resolved, subscription
+from hub.graphql.ids import Prefix
+from hub.graphql.types.health import Score, points
+from hub.graphql.types.node import AnAccount, promised_account
+from hub.health import queries as health
+from hub.health.queries import Band
+from hub.kit import outbox
+from hub.kit.errors import Invalid
+from hub.kit.outbox import Fact
+
+SCORE_CHANGED = "score.changed"
+FACTS_AT_ONCE = 200
+CURSOR_PREFIX = "pos_"
+
+
+@output
+class HealthChange:
+    """A new score of an account."""
+
+    account_key: strawberry.Private[UUID]
+    score_key: strawberry.Private[UUID]
+    previous_key: strawberry.Private[UUID | None]
+    cursor: str = about("Where this event stands: `after` this, the next one follows. Opaque.")
+    at: datetime = about("When the hub decided it.")
+    band: Band = about("The band now.")
+    previous_band: Band | None = about("The band before; null when this is the first score.")
+    points: float | None = about("The score now, 0 to 100; null while the band is unknown.")
+
+    @resolved
+    def account(self, info: Info) -> AnAccount:
+        """The account."""
+        return promised_account(info, self.account_key)
+
+    @resolved
+    def score(self, info: Info) -> Score | None:
+        """The score now, with everything it was made from; null only after the account was erased."""
+        return info.context.promise(Score.of, health.scores, self.score_key)
+
+    @resolved
+    def previous_score(self, info: Info) -> Score | None:
+        """The score before; null when this is the first one."""
+        if self.previous_key is None:
+            return None
+        return info.context.promise(Score.of, health.scores, self.previous_key)
+
+    @classmethod
+    def of(cls, fact: Fact) -> HealthChange:
+        """The fact as the API shows it."""
+        said = fact.payload
+        previous_score, previous_band = said.get("previous_score_id"), said.get("previous_band")
+        return cls(
+            account_key=UUID(said["account_id"]),
+            score_key=UUID(said["score_id"]),
+            previous_key=UUID(previous_score) if previous_score else None,
+            cursor=write_position(fact.position),
+            at=fact.created_at,
+            band=Band(said["band"]),
+            previous_band=Band(previous_band) if previous_band else None,
+            points=points(said["micro_points"]),
+        )
+
+
+@output
+class Subscription:
+    """Everything that can be followed, over `graphql-transport-ws` or server-sent events."""
+
+    @subscription
+    async def health_changed(
+        self,
+        info: Info,
+        account: Annotated[strawberry.ID | None, argument("Only of this account; of all when left out.")] = None,
+        after: Annotated[
+            str | None,
+            argument("A cursor of this subscription: go on behind it without a gap. From now on when left out."),
+        ] = None,
+    ) -> AsyncGenerator[HealthChange, None]:
+        """Each new score, as it is decided. Ends with the error CURSOR_EXPIRED when `after` is too old to go on."""
+        context = info.context
+        account_id = ids.read(Prefix.ACCOUNT, account, "account") if account is not None else None
+        context.viewer.require(*READERS)
+        position = await start(context, after or context.resume_after)
+        async with aclosing(facts(context, (SCORE_CHANGED,), position)) as changes:
+            async for fact in changes:
+                if account_id is None or fact.key == str(account_id):
+                    context.position = write_position(fact.position)
+                    yield HealthChange.of(fact)
+
+
+async def facts(context: Context, topics: tuple[str, ...], position: int) -> AsyncGenerator[Fact, None]:
+    """Published facts behind the position, for ever; the viewer is checked again whenever one may be sent."""
+    async with aclosing(context.kit.broadcast.wakeups()) as wakeups:
+        async for _ in wakeups:
+            more = True
+            while more:
+                async with context.kit.reading() as session:
+                    found = await outbox.read_after(session, position, topics=topics, limit=FACTS_AT_ONCE)
+                more = len(found) == FACTS_AT_ONCE
+                for fact in found:
+                    position = fact.position
+                    context.forget()
+                    await check(context)
+                    yield fact
+                    await context.release()
+            await check(context)
+
+
+async def check(context: Context) -> None:
+    """Raises when the viewer's key is no longer accepted, or its role no longer suffices."""
+    await context.check_again()
+    context.viewer.require(*READERS)
+
+
+async def start(context: Context, after: str | None) -> int:
+    """The position to go on from. Raises `Invalid`, and `GraphQLError` (CURSOR_EXPIRED) when later facts are gone."""
+    async with context.kit.reading() as session:
+        if after is None:
+            return await outbox.last_position(session)
+        position, first_kept = read_position(after), await outbox.first_kept(session)
+    if position + 1 < first_kept:
+        raise GraphQLError(
+            "What followed this cursor is no longer kept: read the present state, then subscribe without `after`.",
+            extensions={"code": "CURSOR_EXPIRED"},
+        )
+    return position
+
+
+def write_position(position: int) -> str:
+    """A position as a cursor."""
+    return f"{CURSOR_PREFIX}{position}"
+
+
+def read_position(text: str) -> int:
+    """The reverse of `write_position`. Raises `Invalid`."""
+    digits = text.removeprefix(CURSOR_PREFIX)
+    if digits == text or not (digits.isascii() and digits.isdigit()) or len(digits) > 18:
+        raise Invalid("`after` is not a cursor of this subscription.", path=("after",))
+    return int(digits)

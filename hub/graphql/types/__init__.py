@@ -1,0 +1,1 @@
+"""The types of the schema, one module for each room that they show."""

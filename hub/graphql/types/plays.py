@@ -1,0 +1,240 @@
+"""Plays: their definitions, their runs on accounts, and the tasks that they give to people."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+from strawberry.scalars import JSON
+
+from hub.graphql.context import Info
+from hub.graphql.declare import about, given, maybe, output, resolved, vocabulary
+from hub.graphql.types.node import Owned, several, texts
+from hub.kit.paging import Order
+from hub.plays import queries as plays
+from hub.plays.queries import RunStatus, StepStatus, TaskStatus
+
+vocabulary(
+    RunStatus,
+    RUNNING="Under way, or waiting for its next step.",
+    HELD="A step failed or is unclear: it waits for a person's decision.",
+    DONE="All steps are through.",
+    CANCELED="Somebody ended it.",
+)
+vocabulary(
+    StepStatus,
+    PENDING="Not begun.",
+    WAITING="Begun, and waiting: for time, a person or a vendor.",
+    DONE="Done.",
+    FAILED="It did not work.",
+    UNKNOWN="The vendor cannot tell whether it happened; a person decides.",
+    SKIPPED="Left out.",
+)
+vocabulary(TaskStatus, OPEN="To be done.", DONE="Done.", CANCELED="Not needed any more.")
+
+
+@output
+class PlayStep:
+    """One step of a play's definition."""
+
+    kind: str = about("What sort of step: `action`, `task` or `wait`.")
+    name: str = about("The action, the text of the task, or how long to wait.")
+
+
+@output
+class Play:
+    """A defined engagement, as the blueprint in force has it."""
+
+    name: str = about("Its name in the blueprint, for `playStart`.")
+    description: str = about("What it is for; may be empty.")
+    trigger: JSON = about("What starts it, as in the blueprint.")
+    steps: list[PlayStep] = about("What it does, in order.")
+
+    @classmethod
+    def of(cls, name: str, play: plays.Play) -> Play:
+        """The play as the API shows it."""
+        return cls(
+            name=name,
+            description=play.description,
+            trigger=JSON(play.trigger.model_dump(mode="json")),
+            steps=[PlayStep(kind=plays.kind_of(step), name=step.name) for step in play.steps],
+        )
+
+
+@output
+class RunStep:
+    """One step of a run, with what came of it."""
+
+    index: int = about("Its place, counted from 0.")
+    kind: str = about("What sort of step: `action`, `task` or `wait`.")
+    name: str = about("The action, the text of the task, or how long to wait.")
+    status: StepStatus = about("Where it is in its life.")
+    attempts: int = about("How often it was tried.")
+    result: JSON = about("What came of it.")
+    problem: str | None = about("What went wrong; null when nothing did.")
+    started_at: datetime | None = about("When it began; null while it has not.")
+    finished_at: datetime | None = about("When it ended; null while it has not.")
+    due_at: datetime | None = about("When it is looked at again; null when it waits for nothing.")
+
+    @classmethod
+    def of(cls, row: plays.RunStep) -> RunStep:
+        """The step as the API shows it."""
+        return cls(
+            index=row.index,
+            kind=row.kind,
+            name=row.name,
+            status=StepStatus(row.status),
+            attempts=row.attempts,
+            result=JSON(row.result),
+            problem=row.problem,
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+            due_at=row.due_at,
+        )
+
+    @classmethod
+    def all_of(cls, rows: list[plays.RunStep]) -> list[RunStep]:
+        """The steps of one run."""
+        return [cls.of(row) for row in rows]
+
+
+@output
+class Run(Owned):
+    """A play on one account. A play runs once for each occurrence of its trigger."""
+
+    key: strawberry.Private[UUID]
+    play: str = about("The play's name in the blueprint.")
+    occurrence: str = about("What started it, as the text that tells it from any other start.")
+    status: RunStatus = about("Where it is in its life.")
+    holdout: bool = about("Whether the account was held out: nothing is done, for comparison.")
+    trigger: JSON = about("The fact that started it, or who did.")
+    blueprint_version: int = about("The version of the blueprint whose play it is.")
+    started_at: datetime = about("When it started.")
+    updated_at: datetime = about("When something in it last changed.")
+    ended_at: datetime | None = about("When it ended; null while it is under way.")
+
+    @resolved
+    def steps(self, info: Info) -> list[RunStep]:
+        """Its steps, in order."""
+        return info.context.promise(RunStep.all_of, plays.steps, self.key)
+
+    @classmethod
+    def of(cls, row: plays.Run) -> Run:
+        """The run as the API shows it."""
+        return cls(
+            id=strawberry.ID(f"run_{row.id.hex}"),
+            account_key=row.account_id,
+            key=row.id,
+            play=row.play,
+            occurrence=row.occurrence,
+            status=RunStatus(row.status),
+            holdout=row.holdout,
+            trigger=JSON(row.trigger),
+            blueprint_version=row.blueprint_version,
+            started_at=row.started_at,
+            updated_at=row.updated_at,
+            ended_at=row.ended_at,
+        )
+
+
+@output
+class Task(Owned):
+    """Work for a person, from a play."""
+
+    run_key: strawberry.Private[UUID | None]
+    title: str = about("What is to be done, in one line.")
+    details: str | None = about("More about it; null when the title says it all.")
+    owner: str | None = about("Whose work it is; null when nobody is named.")
+    due_at: datetime | None = about("When it should be done; null when any time will do.")
+    status: TaskStatus = about("Where it is in its life.")
+    outcome: str | None = about("What came of it, in the words of who did it; null while it is open.")
+    created_at: datetime = about("When it was given.")
+    completed_at: datetime | None = about("When it ended; null while it is open.")
+    completed_by: str | None = about("Who ended it; null while it is open.")
+
+    @resolved
+    def run(self, info: Info) -> Run | None:
+        """The run that gave it; null when a person did."""
+        if self.run_key is None:
+            return None
+        return info.context.promise(Run.of, plays.runs, self.run_key)
+
+    @resolved
+    def overdue(self, info: Info) -> bool:
+        """Whether it is open although it should be done."""
+        return self.status is TaskStatus.OPEN and self.due_at is not None and self.due_at < info.context.now
+
+    @classmethod
+    def of(cls, row: plays.Task) -> Task:
+        """The task as the API shows it."""
+        return cls(
+            id=strawberry.ID(f"tsk_{row.id.hex}"),
+            account_key=row.account_id,
+            run_key=row.run_id,
+            title=row.title,
+            details=row.details,
+            owner=row.owner,
+            due_at=row.due_at,
+            status=TaskStatus(row.status),
+            outcome=row.outcome,
+            created_at=row.created_at,
+            completed_at=row.completed_at,
+            completed_by=row.completed_by,
+        )
+
+
+class TaskOrder(StrEnum):
+    """How tasks are sorted."""
+
+    DUE = "due"
+    NEWEST = "newest"
+
+
+vocabulary(TaskOrder, DUE="The one due first at the head; those without a due time last.", NEWEST="The newest first.")
+
+TASK_ORDERS: dict[TaskOrder, Order] = {TaskOrder.DUE: plays.BY_DUE, TaskOrder.NEWEST: plays.BY_AGE}
+
+
+@given
+class RunFilter:
+    """Which runs. All that is given has to hold; an empty list restricts nothing."""
+
+    play: list[str] | None = maybe("Of one of these plays.")
+    status: list[RunStatus] | None = maybe("With one of these statuses.")
+
+
+@given
+class TaskFilter:
+    """Which tasks. All that is given has to hold; an empty list restricts nothing."""
+
+    status: list[TaskStatus] | None = maybe("With one of these statuses.")
+    owner: list[str] | None = maybe("Owned by one of these.")
+    due_before: datetime | None = maybe("Due before this time.")
+
+
+WantedRuns = Annotated[RunFilter | None, strawberry.argument(description="Which runs; all when left out.")]
+WantedTasks = Annotated[TaskFilter | None, strawberry.argument(description="Which tasks; all when left out.")]
+TasksBy = Annotated[TaskOrder, strawberry.argument(description="How they are sorted.")]
+
+
+def wanted_runs(wanted: RunFilter | None) -> plays.RunFilter:
+    """The filter as plays read it. Raises `Invalid`."""
+    if wanted is None:
+        return plays.RunFilter()
+    return plays.RunFilter(
+        plays=texts(wanted.play, "filter", "play"), statuses=several(wanted.status, "filter", "status")
+    )
+
+
+def wanted_tasks(wanted: TaskFilter | None) -> plays.TaskFilter:
+    """The filter as plays read it. Raises `Invalid`."""
+    if wanted is None:
+        return plays.TaskFilter()
+    return plays.TaskFilter(
+        statuses=several(wanted.status, "filter", "status"),
+        owners=texts(wanted.owner, "filter", "owner"),
+        due_before=wanted.due_before,
+    )

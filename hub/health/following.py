@@ -1,0 +1,218 @@
+"""Alerts and the watch list of a batch: load what stands, decide, write, and say what happened."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import polars as pl
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.blueprint.service import Blueprint
+from hub.health import store
+from hub.health.alerts import AlertChanges, OpenedAlert, StandingAlert, follow
+from hub.health.rules import ready
+from hub.health.vocabulary import AlertStatus, Band
+from hub.health.watching import Entry, Standing, watch, yearly_minor
+from hub.journeys.telling import Told
+from hub.kit.ids import new_id
+
+REVENUE = "mrr"
+"""The measure that says what a month of an account is worth, in minor units."""
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An alert that was opened, with its id."""
+
+    id: UUID
+    alert: OpenedAlert
+
+
+async def follow_alerts(
+    session: AsyncSession, blueprint: Blueprint, frame: pl.DataFrame, now: datetime
+) -> tuple[list[Opened], Counter[str], list[Told]]:
+    """Open, update and resolve the alerts of the accounts of `frame` (measures and facts, the new score and band).
+
+    Returns the alerts that opened, how many alerts with `watch` are alive on each account, and the facts.
+    """
+    rules = ready(blueprint).alerts
+    standing = await store.standing_alerts(session, _ids(frame))
+    changes = follow(rules, frame, standing)
+    opened = [Opened(new_id(), alert) for alert in changes.opened]
+    owners = dict(zip(frame["account_id"], frame["owner"], strict=True))
+    kept = await store.open_alerts(session, [_row(one, owners, blueprint.version, now) for one in opened])
+    opened = [one for one in opened if one.id in kept]
+    await store.update_alerts(session, changes, now)
+    ended = await store.end_alerts(session, changes, now)
+    told = [_alert_opened(one, now) for one in opened]
+    told += [_alert_resolved(alert, now) for alert in changes.resolved if alert.id in ended]
+    watching = {rule.name for rule in rules if rule.definition.watch}
+    return opened, _alive(standing, changes, opened, watching), told
+
+
+async def follow_watch(
+    session: AsyncSession,
+    frame: pl.DataFrame,
+    opened: Sequence[Opened],
+    alive: Mapping[str, int],
+    now: datetime,
+) -> list[Told]:
+    """Put accounts on the watch list and take them off it, by what `follow_alerts` found; returns the facts."""
+    listed = await store.watched(session, _ids(frame))
+    reasons: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for one in opened:
+        if one.alert.alert.definition.watch:
+            reasons[one.alert.account_id].append(_reason(one, now))
+    entering: list[tuple[Row, Entry]] = []
+    changed: list[tuple[store.Watched, Entry, Row]] = []
+    concerned = frame.filter(pl.col("account_id").is_in({*listed, *reasons}))
+    for row in concerned.iter_rows(named=True):
+        known = listed.get(row["account_id"])
+        before = known.entry if known else None
+        after = watch(before, _standing(row, alive, reasons[row["account_id"]]))
+        if after is not None and known is None:
+            entering.append((row, after))
+        elif after is not None and known is not None and after != before:
+            changed.append((known, after, row))
+    told = await _enter(session, entering, now)
+    written = await store.update_watch(session, [(known, after) for known, after, _ in changed], now)
+    left = ((known, after, row) for known, after, row in changed if after.ended and known.id in written)
+    return told + [_watch_left(known.id, after, row, now) for known, after, row in left]
+
+
+async def _enter(session: AsyncSession, entering: Sequence[tuple[Row, Entry]], now: datetime) -> list[Told]:
+    worth = [UUID(row["account_id"]) for row, entry in entering if entry.revenue_minor is not None]
+    currencies = await store.currencies(session, worth)
+    rows = [
+        {
+            "id": new_id(),
+            "account_id": row["account_id"],
+            "status": entry.status,
+            "reasons": entry.reasons,
+            "owner": row["owner"],
+            "revenue_at_risk_minor": entry.revenue_minor,
+            "currency": currencies.get(UUID(row["account_id"])),
+            "entered_at": now,
+            "status_since": now,
+        }
+        for row, entry in entering
+    ]
+    kept = await store.enter_watch(session, rows)
+    return [_watch_entered(row, now) for row in rows if row["id"] in kept]
+
+
+def _ids(frame: pl.DataFrame) -> list[UUID]:
+    return [UUID(account_id) for account_id in frame["account_id"]]
+
+
+def _alive(
+    standing: Sequence[StandingAlert], changes: AlertChanges, opened: Sequence[Opened], watching: set[str]
+) -> Counter[str]:
+    """How many alerts with `watch` are alive on each account."""
+    resolved = {alert.id for alert in changes.resolved}
+    alive = Counter(
+        alert.account_id
+        for alert in standing
+        if alert.rule in watching and alert.status is not AlertStatus.RESOLVED and alert.id not in resolved
+    )
+    alive.update(one.alert.account_id for one in opened if one.alert.alert.name in watching)
+    return alive
+
+
+def _standing(row: Row, alive: Mapping[str, int], reasons: Sequence[dict[str, Any]]) -> Standing:
+    return Standing(
+        Band(row["band"]), row["stage"], alive.get(row["account_id"], 0), reasons, yearly_minor(row.get(REVENUE))
+    )
+
+
+def _row(one: Opened, owners: Mapping[str, str | None], version: int, now: datetime) -> dict[str, Any]:
+    definition = one.alert.alert.definition
+    return {
+        "id": one.id,
+        "account_id": one.alert.account_id,
+        "rule": one.alert.alert.name,
+        "severity": definition.severity,
+        "status": AlertStatus.OPEN,
+        "opened_at": now,
+        "updated_at": now,
+        "values": one.alert.values,
+        "owner": definition.owner or owners[one.alert.account_id],
+        "blueprint_version": version,
+    }
+
+
+def _reason(one: Opened, now: datetime) -> dict[str, Any]:
+    """Why an account is on the watch list, as it is kept there."""
+    alert = one.alert.alert
+    return {
+        "alert_id": str(one.id),
+        "rule": alert.name,
+        "severity": str(alert.definition.severity),
+        "values": dict(one.alert.values),
+        "at": now.isoformat(),
+    }
+
+
+def _alert_opened(one: Opened, now: datetime) -> Told:
+    alert = one.alert.alert
+    facts = {"alert_id": str(one.id), "rule": alert.name, "severity": str(alert.definition.severity)}
+    return Told(
+        "alert.opened",
+        one.alert.account_id,
+        occurred_at=now,
+        natural_key=f"alert.opened:{one.id}",
+        title=f"Alert: {alert.name}",
+        attributes={**facts, "when": alert.definition.when, "values": dict(one.alert.values)},
+        payload=facts,
+    )
+
+
+def _alert_resolved(alert: StandingAlert, now: datetime) -> Told:
+    return alert_fact("alert.resolved", alert.id, alert.account_id, alert.rule, store.THE_HUB, now)
+
+
+def alert_fact(topic: str, alert_id: UUID, account_id: str, rule: str, actor: str, now: datetime) -> Told:
+    """What somebody (or the hub) did to an alert: `alert.acknowledged` or `alert.resolved`."""
+    facts = {"alert_id": str(alert_id), "rule": rule, "by": actor}
+    return Told(
+        topic,
+        account_id,
+        occurred_at=now,
+        natural_key=f"{topic}:{alert_id}",
+        title=f"Alert {topic.partition('.')[2]}: {rule}",
+        attributes=facts,
+        payload=facts,
+    )
+
+
+def _watch_entered(row: Row, now: datetime) -> Told:
+    facts = {"watch_id": str(row["id"]), "reasons": [reason["rule"] for reason in row["reasons"]]}
+    return Told(
+        "watch.entered",
+        row["account_id"],
+        occurred_at=now,
+        natural_key=f"watch.entered:{row['id']}",
+        title="Entered the watch list",
+        attributes=facts,
+        payload=facts,
+    )
+
+
+def _watch_left(watch_id: UUID, entry: Entry, row: Row, now: datetime) -> Told:
+    facts = {"watch_id": str(watch_id), "status": str(entry.status)}
+    return Told(
+        "watch.left",
+        row["account_id"],
+        occurred_at=now,
+        natural_key=f"watch.left:{watch_id}",
+        title=f"Left the watch list: {entry.status}",
+        attributes=facts,
+        payload=facts,
+    )

@@ -1,0 +1,130 @@
+"""The work list of accounts to score.
+
+A batch is claimed, scored in one transaction, and put back for the next moment at which time alone can change
+something: the next UTC midnight, since windows slide by the day, or the hour of the next overdue milestone.
+
+One account that cannot be scored must not hold up the others: a batch that fails is halved, until what fails stands
+alone; that one waits longer after each attempt, with its error, and the others are done.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, time, timedelta
+from uuid import UUID
+
+import structlog
+from asyncpg import InterfaceError, OperatorInterventionError, PostgresConnectionError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.accounts.service import TO_SCORE, mark_changed
+from hub.blueprint import service as blueprints
+from hub.blueprint.service import Blueprint
+from hub.health.service import score_accounts
+from hub.kit import work
+from hub.kit.errors import NotFound
+from hub.kit.runtime import Kit
+from hub.kit.work import Claim
+
+log = structlog.get_logger()
+
+BATCH = 1000
+LEASE = timedelta(seconds=30)
+"""Much longer than a batch takes; when a worker dies, so long its accounts wait for another one."""
+
+FIRST_DELAY = timedelta(minutes=1)
+LONGEST_DELAY = timedelta(hours=6)
+LONGEST_ERROR = 1000
+
+
+async def drain_accounts_to_score(kit: Kit) -> int:
+    """Score one batch of the accounts that are due; returns how many were handled (0: none was due).
+
+    Without a blueprint nothing is scored and nothing is lost: the accounts wait on their list.
+    """
+    now = kit.clock.now()
+    async with kit.transaction() as session:
+        try:
+            blueprint = await blueprints.current(session)
+        except NotFound:
+            return 0
+        claims = await work.claim(session, TO_SCORE, limit=BATCH, now=now, lease=LEASE)
+    if claims:
+        await _score(kit, blueprint, claims, now)
+    return len(claims)
+
+
+async def _score(kit: Kit, blueprint: Blueprint, claims: Sequence[Claim], now: datetime) -> None:
+    """Score what was claimed in one transaction, or, when that fails, each half in its own."""
+    error = await _failure(kit, blueprint, claims, now)
+    if error is None:
+        return
+    if len(claims) == 1:
+        await _put_off(kit, claims[0], error, now)
+        return
+    middle = len(claims) // 2
+    await _score(kit, blueprint, claims[:middle], now)
+    await _score(kit, blueprint, claims[middle:], now)
+
+
+async def _failure(kit: Kit, blueprint: Blueprint, claims: Sequence[Claim], now: datetime) -> Exception | None:
+    """Score what was claimed; returns what went wrong, and raises when the database is away."""
+    try:
+        async with kit.transaction() as session:
+            result = await score_accounts(session, blueprint, [UUID(claim.key) for claim in claims], now)
+            # In the order in which others mark accounts, so that nobody waits for us while we wait for them.
+            await work.finish(session, sorted(claims, key=lambda claim: claim.key))
+            await _come_back(session, result.scored, result.deadlines, now)
+    except Exception as error:
+        if _is_the_connection_s(error):
+            raise
+        return error
+    return None
+
+
+async def _come_back(
+    session: AsyncSession, scored: frozenset[UUID], deadlines: Mapping[UUID, datetime], now: datetime
+) -> None:
+    """Mark every account for the moment at which time alone may change it; at most one statement for each hour."""
+    moments: dict[datetime, set[UUID]] = defaultdict(set)
+    for account_id in scored:
+        moments[next_look(now, deadlines.get(account_id))].add(account_id)
+    for moment, account_ids in sorted(moments.items()):
+        await mark_changed(session, account_ids, now, due_at=moment)
+
+
+def next_look(now: datetime, deadline: datetime | None) -> datetime:
+    """The next UTC midnight, or the full hour at or after a deadline that comes before it; always after `now`."""
+    midnight = datetime.combine(now.date(), time.min, now.tzinfo) + timedelta(days=1)
+    if deadline is None:
+        return midnight
+    hour = deadline.replace(minute=0, second=0, microsecond=0)
+    noticed = hour if hour >= deadline else hour + timedelta(hours=1)
+    return min(noticed, midnight) if noticed > now else midnight
+
+
+async def _put_off(kit: Kit, claim: Claim, error: Exception, now: datetime) -> None:
+    """Try a single account again later: after a minute, and after twice as long each time."""
+    delay = min(FIRST_DELAY * 2 ** min(claim.attempts - 1, 20), LONGEST_DELAY)
+    # What the database says is enough: the whole error repeats the statement with everybody's values.
+    from_database = isinstance(error, DBAPIError)
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    said = f"{type(cause).__name__}: {cause}"[:LONGEST_ERROR]
+    log.error(
+        "health.account_not_scored",
+        account=claim.key,
+        attempts=claim.attempts,
+        error=said,
+        exc_info=None if from_database else error,
+    )
+    async with kit.transaction() as session:
+        await work.postpone(session, claim, until=now + delay, error=said)
+
+
+def _is_the_connection_s(error: Exception) -> bool:
+    """Whether the database is away: then every half would fail, and the lease brings the batch back."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    return lost or isinstance(cause, OSError | InterfaceError | PostgresConnectionError | OperatorInterventionError)

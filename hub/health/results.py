@@ -1,0 +1,109 @@
+"""From a rated table to the rows that are kept, and whether they say anything new: pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from uuid import UUID
+
+import orjson
+import polars as pl
+
+from hub.health.vocabulary import Band
+from hub.kit.ids import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The health of an account as it stands."""
+
+    score_id: UUID
+    micro_points: int | None
+    band: Band
+    scored_at: datetime
+    changed_at: datetime
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The health of an account as it was decided now; `terms` is the JSON of `Score.terms`. When nothing that counts
+    has changed, the score and the moment of the change are those that stand."""
+
+    account_id: UUID
+    score_id: UUID
+    micro_points: int | None
+    coverage_ppm: int
+    band: Band
+    segment: str
+    stage: str
+    profile: str
+    terms: str
+    changed_at: datetime
+    digest: bytes
+
+
+def results(
+    frame: pl.DataFrame, rated: pl.DataFrame, measures: Iterable[str], before: Mapping[UUID, Standing], now: datetime
+) -> list[Result]:
+    """A result for each account. `frame` has the measures and facts that `rated` was made from, row by row.
+
+    What counts is everything but the raw values of measures: a value that moves without moving a point, such as one
+    more day since something happened on the level end of a curve, makes no new score.
+    """
+    table = pl.DataFrame(
+        [
+            frame["account_id"],
+            frame["segment"].fill_null("").alias("segment"),
+            frame["stage"].fill_null("").alias("stage"),
+            rated["profile"].fill_null("").alias("profile"),
+            *rated.select("micro_points", "coverage_ppm", "band", "counting"),
+            frame["band"].alias("previous_band"),
+            _values(frame, list(measures)),
+        ]
+    )
+    found = []
+    for account, segment, stage, profile, points, coverage, band, counting, previous, values in table.iter_rows():
+        digest = _digest(segment, stage, profile, points, coverage, band, counting)
+        stood = before.get(account_id := UUID(account))
+        same = stood is not None and stood.digest == digest
+        found.append(
+            Result(
+                account_id,
+                stood.score_id if stood and same else new_id(),
+                points,
+                coverage,
+                Band(band),
+                segment,
+                stage,
+                profile,
+                terms_text(counting, previous, values),
+                stood.changed_at if stood and same else now,
+                digest,
+            )
+        )
+    return found
+
+
+def terms_text(counting: str, previous_band: str | None, values: str) -> str:
+    """`Score.terms` as JSON: what counts, the band before, and the values of all measures (a JSON object)."""
+    return f'{counting[:-1]},"previous_band":{orjson.dumps(previous_band).decode()},"values":{values}}}'
+
+
+def is_new(result: Result, before: Mapping[UUID, Standing]) -> bool:
+    """Whether the result is another score than the one that stands."""
+    stood = before.get(result.account_id)
+    return stood is None or stood.score_id != result.score_id
+
+
+def _values(frame: pl.DataFrame, measures: list[str]) -> pl.Series:
+    """The values of all measures of each account as a JSON object, null where there is none."""
+    if not measures:
+        return pl.Series("values", ["{}"] * frame.height, dtype=pl.String)
+    return frame.select(pl.struct(measures).struct.json_encode().alias("values")).to_series()
+
+
+def _digest(*parts: object) -> bytes:
+    return blake2b("\x1f".join(map(str, parts)).encode(), digest_size=16).digest()

@@ -1,0 +1,261 @@
+"""Reading and writing scores, alerts and the watch list, many at once: each function is one statement (one COPY)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, Table, delete, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.health.alerts import AlertChanges, StandingAlert
+from hub.health.model import Alert, Health, Score, Watch
+from hub.health.results import Result, Standing
+from hub.health.vocabulary import AlertStatus, Band, WatchStatus
+from hub.health.watching import Entry
+from hub.kit.db import insert_rows, json_text, merge_by_copy
+from hub.kit.paging import among
+
+SCORE: Table = Score.__table__  # type: ignore[assignment]  # a mapped class's table is a Table
+HEALTH: Table = Health.__table__  # type: ignore[assignment]  # as above
+ALERT: Table = Alert.__table__  # type: ignore[assignment]  # as above
+WATCH: Table = Watch.__table__  # type: ignore[assignment]  # as above
+
+THE_HUB = "hub"
+"""Who resolved an alert that resolved itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """An account's entry on the watch list, with its id."""
+
+    id: UUID
+    entry: Entry
+
+
+async def hold(session: AsyncSession, account_ids: Collection[UUID]) -> dict[UUID, Standing]:
+    """The health of the accounts, each locked until the transaction ends; accounts never scored are left out.
+
+    Locked in the order of their ids, so that two batches that overlap wait for each other and never for ever.
+    """
+    columns = HEALTH.c
+    found = await session.execute(
+        select(
+            columns.account_id,
+            columns.score_id,
+            columns.micro_points,
+            columns.band,
+            columns.scored_at,
+            columns.changed_at,
+            columns.digest,
+        )
+        .where(among(columns.account_id, list(account_ids)))
+        .order_by(columns.account_id)
+        .with_for_update()
+    )
+    return {
+        account_id: Standing(score_id, points, Band(band), scored_at, changed_at, digest)
+        for account_id, score_id, points, band, scored_at, changed_at, digest in found
+    }
+
+
+async def keep_health(
+    session: AsyncSession, results: Sequence[Result], held: Collection[UUID], now: datetime
+) -> set[UUID]:
+    """Write the newest health; returns the accounts for which it was written.
+
+    Those not in `held` are new: when somebody else has scored one meanwhile, theirs stands and ours is dropped.
+    """
+    columns = {
+        "account_id": ("uuid", [one.account_id for one in results]),
+        "score_id": ("uuid", [one.score_id for one in results]),
+        "micro_points": ("bigint", [one.micro_points for one in results]),
+        "coverage_ppm": ("bigint", [one.coverage_ppm for one in results]),
+        "band": ("text", [str(one.band) for one in results]),
+        "segment": ("text", [one.segment for one in results]),
+        "stage": ("text", [one.stage for one in results]),
+        "changed_at": ("timestamptz", [one.changed_at for one in results]),
+        "digest": ("bytea", [one.digest for one in results]),
+    }
+    arrays = ", ".join(f"CAST(:{name} AS {kind}[])" for name, (kind, _) in columns.items())
+    names = ", ".join(columns)
+    updates = ", ".join(f"{name} = excluded.{name}" for name in (*columns, "scored_at") if name != "account_id")
+    found = await session.execute(
+        text(
+            f"INSERT INTO health ({names}, scored_at) SELECT {names}, CAST(:now AS timestamptz) "
+            f"FROM unnest({arrays}) AS r({names}) ORDER BY account_id "
+            f"ON CONFLICT (account_id) DO UPDATE SET {updates} "
+            "WHERE health.account_id = ANY(CAST(:held AS uuid[])) RETURNING account_id"
+        ),
+        {name: values for name, (_, values) in columns.items()} | {"held": list(held), "now": now},
+    )
+    return {account_id for (account_id,) in found}
+
+
+async def keep_scores(session: AsyncSession, results: Sequence[Result], version: int, now: datetime) -> None:
+    """Write scores by COPY."""
+    if not results:
+        return
+    rows = [
+        (
+            one.score_id,
+            one.account_id,
+            now,
+            now,
+            one.micro_points,
+            one.coverage_ppm,
+            str(one.band),
+            str(one.band),
+            one.segment,
+            one.stage,
+            one.profile,
+            one.terms,
+            version,
+        )
+        for one in results
+    ]
+    columns = (
+        "id",
+        "account_id",
+        "as_of",
+        "recorded_at",
+        "micro_points",
+        "coverage_ppm",
+        "band",
+        "computed_band",
+        "segment",
+        "stage",
+        "profile",
+        "terms",
+        "blueprint_version",
+    )
+    await merge_by_copy(session, SCORE, columns, rows, order_by=("id",))
+
+
+async def standing_alerts(session: AsyncSession, account_ids: Collection[UUID]) -> list[StandingAlert]:
+    """The alerts of the accounts that are alive or not yet armed again."""
+    found = await session.execute(
+        select(ALERT.c.id, ALERT.c.account_id, ALERT.c.rule, ALERT.c.status, ALERT.c["values"]).where(
+            among(ALERT.c.account_id, list(account_ids)), ALERT.c.rearmed_at.is_(None)
+        )
+    )
+    return [
+        StandingAlert(id_, str(account_id), rule, AlertStatus(status), values)
+        for id_, account_id, rule, status, values in found
+    ]
+
+
+async def open_alerts(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> set[UUID]:
+    """Insert alerts; returns the ids of those that are open now. One whose like is standing is left out."""
+    return {row.id for row in await insert_rows(session, ALERT, rows, returning=("id",))}
+
+
+async def update_alerts(session: AsyncSession, changes: AlertChanges, now: datetime) -> None:
+    """Write the present values of alerts whose rules go on holding."""
+    if changes.updated:
+        rows = [{"id": alert.id, "values": values} for alert, values in changes.updated]
+        await session.execute(
+            text(
+                'UPDATE alert SET "values" = u."values", updated_at = :now '
+                'FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS u(id uuid, "values" jsonb) WHERE alert.id = u.id'
+            ),
+            {"rows": json_text(rows), "now": now},
+        )
+
+
+async def end_alerts(session: AsyncSession, changes: AlertChanges, now: datetime) -> set[UUID]:
+    """Resolve what ceased to hold and arm it again; returns the alerts that were alive until now."""
+    ended = [alert.id for alert in (*changes.resolved, *changes.rearmed)]
+    if not ended:
+        return set()
+    await session.execute(update(ALERT).where(among(ALERT.c.id, ended)).values(rearmed_at=now))
+    found = await session.execute(
+        update(ALERT)
+        .where(among(ALERT.c.id, ended), ALERT.c.status != AlertStatus.RESOLVED)
+        .values(status=AlertStatus.RESOLVED, resolved_at=now, resolved_by=THE_HUB, updated_at=now)
+        .returning(ALERT.c.id)
+    )
+    return {id_ for (id_,) in found}
+
+
+async def watched(session: AsyncSession, account_ids: Collection[UUID]) -> dict[str, Watched]:
+    """The entries of the accounts that are on the watch list, by account."""
+    found = await session.execute(
+        select(WATCH).where(among(WATCH.c.account_id, list(account_ids)), WATCH.c.ended_at.is_(None))
+    )
+    return {str(row.account_id): Watched(row.id, _entry(row)) for row in found}
+
+
+async def enter_watch(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> set[UUID]:
+    """Put accounts on the watch list; returns the ids of the new entries. None is on it twice."""
+    return {row.id for row in await insert_rows(session, WATCH, rows, returning=("id",))}
+
+
+async def update_watch(session: AsyncSession, changed: Sequence[tuple[Watched, Entry]], now: datetime) -> set[UUID]:
+    """Write changed entries that are still on the list; returns their ids."""
+    if not changed:
+        return set()
+    rows = [
+        {
+            "id": before.id,
+            "status": entry.status,
+            "moved": entry.status is not before.entry.status,
+            "ended": entry.ended,
+            "reasons": entry.reasons,
+            "revenue": entry.revenue_minor,
+        }
+        for before, entry in changed
+    ]
+    found = await session.execute(
+        text(
+            "UPDATE watch SET status = u.status, reasons = u.reasons, revenue_at_risk_minor = u.revenue, "
+            "status_since = CASE WHEN u.moved THEN :now ELSE watch.status_since END, "
+            "ended_at = CASE WHEN u.ended THEN CAST(:now AS timestamptz) END "
+            "FROM jsonb_to_recordset(CAST(:rows AS jsonb)) "
+            "AS u(id uuid, status text, moved boolean, ended boolean, reasons jsonb, revenue bigint) "
+            "WHERE watch.id = u.id AND watch.ended_at IS NULL RETURNING watch.id"
+        ),
+        {"rows": json_text(rows), "now": now},
+    )
+    return {id_ for (id_,) in found}
+
+
+async def currencies(session: AsyncSession, account_ids: Collection[UUID]) -> dict[UUID, str]:
+    """The currency of the newest event with money of each account; accounts without any are left out."""
+    if not account_ids:
+        return {}
+    found = await session.execute(
+        text(
+            "SELECT DISTINCT ON (s.account_id) s.account_id, e.currency FROM source_account s "
+            "JOIN event e ON e.source_account_id = s.id WHERE s.account_id = ANY(CAST(:ids AS uuid[])) "
+            "AND e.currency IS NOT NULL AND e.retracted_at IS NULL ORDER BY s.account_id, e.occurred_at DESC, e.id DESC"
+        ),
+        {"ids": list(account_ids)},
+    )
+    return {row.account_id: row.currency for row in found}
+
+
+async def forget(session: AsyncSession, account_ids: Collection[UUID], now: datetime) -> None:
+    """Take accounts that are no more (merged into others, or deleted) off every list; their history stays."""
+    ids = list(account_ids)
+    if not ids:
+        return
+    await session.execute(delete(HEALTH).where(among(HEALTH.c.account_id, ids)))
+    await session.execute(
+        update(ALERT)
+        .where(among(ALERT.c.account_id, ids), ALERT.c.status != AlertStatus.RESOLVED)
+        .values(status=AlertStatus.RESOLVED, resolved_at=now, resolved_by=THE_HUB, updated_at=now)
+    )
+    await session.execute(
+        update(ALERT).where(among(ALERT.c.account_id, ids), ALERT.c.rearmed_at.is_(None)).values(rearmed_at=now)
+    )
+    await session.execute(
+        update(WATCH).where(among(WATCH.c.account_id, ids), WATCH.c.ended_at.is_(None)).values(ended_at=now)
+    )
+
+
+def _entry(row: Row[Any]) -> Entry:
+    return Entry(WatchStatus(row.status), tuple(row.reasons), row.revenue_at_risk_minor)

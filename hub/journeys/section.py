@@ -1,0 +1,155 @@
+"""Journeys in the blueprint: which accounts belong together (`segments`), and which way each sort goes (`journeys`).
+
+```yaml
+segments:                  # the first whose rule holds; the last may have none, then every account has a segment
+  enterprise: {when: "mrr >= 500000"}
+  smb: {}
+journeys:
+  smb:
+    stages:                # an account enters the first one when it is first seen
+      onboarding: {expected: 90d, milestones: {setup_completed: {event: setup.completed, expected: 14d}}}
+      established: {}
+    transitions:           # the first that holds is taken
+      - {from: onboarding, to: established, when: "days_known >= 90"}
+      - {from: any, to: churned, when: "days_since_cancel >= 1"}
+```
+
+`churned` is a stage of every journey and need not be declared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Annotated, Final, Self
+
+from pydantic import Field, RootModel, model_validator
+
+from hub.blueprint.problems import Path, did_you_mean
+from hub.blueprint.values import Duration, Entry, Name
+from hub.measures.definitions import EventKind
+
+CHURNED: Final = "churned"
+"""The end of every journey: the account is no longer a customer."""
+
+ANY: Final = "any"
+
+
+class Segment(Entry):
+    """A group of accounts that follow one journey; without a rule, all that no earlier segment took."""
+
+    when: str | None = None
+
+
+class Milestone(Entry):
+    """A proof of value: an event of the kind `event`, or a rule that holds. Overdue when `expected` has passed."""
+
+    event: EventKind | None = None
+    when: str | None = None
+    expected: Duration | None = None
+    required: bool = True
+
+    @model_validator(mode="after")
+    def _one_way_to_reach_it(self) -> Self:
+        if (self.event is None) == (self.when is None):
+            raise ValueError("say either `event` or `when`, and not both")
+        return self
+
+
+class Stage(Entry):
+    """A phase of a journey. A stay longer than `behind_after` (unless said otherwise: `expected`) is behind, one longer
+    than `stuck_after` (twice as long) is stuck; without any of them time alone says nothing."""
+
+    expected: Duration | None = None
+    behind_after: Duration | None = None
+    stuck_after: Duration | None = None
+    milestones: dict[Name, Milestone] = Field(default_factory=dict)
+
+    def limits(self) -> tuple[timedelta | None, timedelta | None]:
+        """(behind after, stuck after) with the defaults filled in."""
+        behind = self.behind_after or self.expected
+        return behind, self.stuck_after or (behind * 2 if behind else None)
+
+
+class Transition(Entry):
+    """From a stage (or from any other) to a stage, when a rule holds."""
+
+    from_: Annotated[str, Field(alias="from")]
+    to: str
+    when: str
+
+
+class Journey(Entry):
+    """Stages in their order, and the ways between them."""
+
+    stages: Annotated[dict[Name, Stage], Field(min_length=1)]
+    transitions: tuple[Transition, ...] = ()
+
+    @property
+    def first(self) -> str:
+        """The stage that an account enters first."""
+        return next(iter(self.stages))
+
+    def problems(self) -> Iterator[tuple[Path, str]]:
+        """Transitions that lead from or to a stage that does not exist."""
+        known = {*self.stages, CHURNED}
+        for nth, transition in enumerate(self.transitions):
+            if transition.from_ not in {*known, ANY}:
+                yield ("transitions", nth, "from"), _no_stage(transition.from_, {*known, ANY})
+            if transition.to not in known:
+                yield ("transitions", nth, "to"), _no_stage(transition.to, known)
+            if transition.from_ == transition.to:
+                yield ("transitions", nth, "to"), "leads back to where it comes from"
+
+
+class Segments(RootModel[dict[Name, Segment]]):
+    """The section `segments`."""
+
+    root: dict[Name, Segment] = {}
+
+    def problems(self) -> Iterator[tuple[Path, str]]:
+        """A segment that no account can reach, because an earlier one takes all that come."""
+        takes_all: str | None = None
+        for name, segment in self.root.items():
+            if takes_all is not None:
+                yield (name,), f"is never reached: {takes_all!r} has no rule and takes every account"
+            elif segment.when is None:
+                takes_all = name
+
+    def rules(self) -> Iterator[tuple[Path, str]]:
+        """Every rule with its place in the section."""
+        yield from (((name, "when"), segment.when) for name, segment in self.root.items() if segment.when is not None)
+
+
+class Journeys(RootModel[dict[Name, Journey]]):
+    """The section `journeys`, by segment."""
+
+    root: dict[Name, Journey] = {}
+
+    def problems(self) -> Iterator[tuple[Path, str]]:
+        """What is wrong within the journeys."""
+        for name, journey in self.root.items():
+            yield from (((name, *path), message) for path, message in journey.problems())
+
+    def strangers(self, segments: Segments) -> Iterator[tuple[Path, str]]:
+        """Segments without a journey, and journeys without a segment."""
+        for name in segments.root:
+            if name not in self.root:
+                yield (name,), "is missing: every segment needs a journey"
+        for name in self.root:
+            if name not in segments.root:
+                yield (name,), f"is the journey of no segment{did_you_mean(name, segments.root)}"
+
+    def rules(self) -> Iterator[tuple[Path, str]]:
+        """Every rule with its place in the section."""
+        for name, journey in self.root.items():
+            for stage_name, stage in journey.stages.items():
+                for milestone_name, milestone in stage.milestones.items():
+                    if milestone.when is not None:
+                        yield (name, "stages", stage_name, "milestones", milestone_name, "when"), milestone.when
+            for nth, transition in enumerate(journey.transitions):
+                yield (name, "transitions", nth, "when"), transition.when
+
+
+def _no_stage(name: str, known: set[str]) -> str:
+    return f"{name!r} is not a stage{did_you_mean(name, known)}"

@@ -1,0 +1,172 @@
+"""Reading and writing stays and milestones, many at once: each function is one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, Table, exists, select, text
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.journeys.milestones import Progress, Reached, Sought
+from hub.journeys.model import MilestoneProgress, Stay
+from hub.journeys.progress import Staying
+from hub.kit.db import insert_rows, json_text
+from hub.kit.paging import among
+
+STAY: Table = Stay.__table__  # type: ignore[assignment]  # a mapped class's table is a Table
+MILESTONE: Table = MilestoneProgress.__table__  # type: ignore[assignment]  # as above
+
+
+async def current_stays(session: AsyncSession, account_ids: Sequence[UUID]) -> dict[str, Staying]:
+    """The stay that each account is in, by account; accounts that have entered no stage are left out."""
+    earlier = STAY.alias("earlier")
+    first = ~exists().where(earlier.c.account_id == STAY.c.account_id, earlier.c.left_at.is_not(None))
+    found = await session.execute(
+        select(STAY, first.label("first")).where(among(STAY.c.account_id, account_ids), STAY.c.left_at.is_(None))
+    )
+    return {str(row.account_id): _staying(row, first=row.first) for row in found}
+
+
+async def move_back(session: AsyncSession, first_seen: Mapping[str, datetime]) -> None:
+    """Let the first stay of each account begin when the account was first seen, if that is now known to be earlier.
+
+    Older events arrive late all the time (a backfill reads the newest page first), and the order of arrival must not
+    decide when a journey began. Milestones that are neither reached nor overdue are expected earlier by as much.
+    """
+    await session.execute(
+        text(
+            "WITH moved AS (UPDATE stay SET entered_at = f.at "
+            "FROM (SELECT s.id, s.entered_at AS before, a.at FROM stay s "
+            "JOIN unnest(CAST(:ids AS uuid[]), CAST(:moments AS timestamptz[])) AS a(id, at) ON a.id = s.account_id "
+            "WHERE s.because->>'reason' = 'first_seen' AND s.entered_at > a.at FOR UPDATE OF s) AS f "
+            "WHERE stay.id = f.id RETURNING stay.id, f.before - f.at AS by) "
+            "UPDATE milestone_progress SET expected_at = expected_at - moved.by FROM moved "
+            "WHERE stay_id = moved.id AND reached_at IS NULL AND overdue_at IS NULL"
+        ),
+        {"ids": list(first_seen), "moments": list(first_seen.values())},
+    )
+
+
+async def stays_at(
+    session: AsyncSession, account_ids: Sequence[UUID], as_of: datetime, known_at: datetime | None
+) -> dict[str, Staying]:
+    """The stay that each account was in at `as_of`, as far as it was known at `known_at` (None: now), by account.
+
+    It is the last one entered by then: when a stay was left is known from the entry of the next. At that moment it had
+    not been left.
+    """
+    query = select(STAY).where(among(STAY.c.account_id, account_ids), STAY.c.entered_at <= as_of)
+    if known_at is not None:
+        query = query.where(STAY.c.recorded_at <= known_at)
+    newest_first = query.order_by(STAY.c.account_id, STAY.c.entered_at.desc(), STAY.c.id.desc())
+    found = await session.execute(newest_first.ext(distinct_on(STAY.c.account_id)))
+    return {str(row.account_id): replace(_staying(row), left_at=None) for row in found}
+
+
+async def milestones_of(session: AsyncSession, stays: Iterable[Staying]) -> dict[tuple[UUID, str], Progress]:
+    """What is kept of the milestones of the stays, by stay and milestone."""
+    found = await session.execute(select(MILESTONE).where(among(MILESTONE.c.stay_id, [stay.id for stay in stays])))
+    return {
+        (row.stay_id, row.milestone): Progress(
+            row.stay_id,
+            row.milestone,
+            str(row.account_id),
+            row.expected_at,
+            row.reached_at,
+            row.overdue_at,
+            row.evidence or None,
+        )
+        for row in found
+    }
+
+
+async def first_events(session: AsyncSession, wanted: Sequence[Sought]) -> dict[tuple[UUID, str], Reached]:
+    """The first event that proves each of the milestones; those without one are left out.
+
+    Reads the events of the accounts whose milestones are open, from the beginning of the stay.
+    """
+    if not wanted:
+        return {}
+    found = await session.execute(
+        text(
+            "SELECT w.stay_id, w.milestone, first.occurred_at, first.source_account_id, first.id "
+            "FROM jsonb_to_recordset(CAST(:wanted AS jsonb)) AS w(stay_id uuid, milestone text, account_id uuid, "
+            "kind text, since timestamptz, until timestamptz) CROSS JOIN LATERAL ("
+            "SELECT e.occurred_at, e.source_account_id, e.id FROM source_account s "
+            "JOIN event e ON e.source_account_id = s.id WHERE s.account_id = w.account_id AND e.kind = w.kind "
+            "AND e.occurred_at >= coalesce(w.since, '-infinity') AND e.occurred_at <= w.until "
+            "AND e.retracted_at IS NULL ORDER BY e.occurred_at, e.id LIMIT 1) AS first"
+        ),
+        {"wanted": json_text(wanted)},
+    )
+    return {
+        (stay_id, milestone): Reached(at, {"events": [{"source_account_id": str(place), "id": str(event)}]})
+        for stay_id, milestone, at, place, event in found
+    }
+
+
+async def leave(session: AsyncSession, stays: Sequence[Staying]) -> None:
+    """Close stays, unless somebody closed them already."""
+    if stays:
+        await session.execute(
+            text(
+                "UPDATE stay SET left_at = l.left_at "
+                "FROM unnest(CAST(:ids AS uuid[]), CAST(:moments AS timestamptz[])) AS l(id, left_at) "
+                "WHERE stay.id = l.id AND stay.left_at IS NULL"
+            ),
+            {"ids": [stay.id for stay in stays], "moments": [stay.left_at for stay in stays]},
+        )
+
+
+async def enter(session: AsyncSession, stays: Sequence[Staying], blueprint_version: int, now: datetime) -> set[UUID]:
+    """Open stays; returns the ids of those opened. A second current stay of an account is never opened."""
+    rows = [
+        {
+            "id": stay.id,
+            "account_id": stay.account_id,
+            "segment": stay.segment,
+            "stage": stay.stage,
+            "entered_at": stay.entered_at,
+            "recorded_at": now,
+            "left_at": stay.left_at,
+            "because": stay.because,
+            "blueprint_version": blueprint_version,
+        }
+        for stay in stays
+    ]
+    return {row.id for row in await insert_rows(session, STAY, rows, returning=("id",))}
+
+
+async def keep_milestones(session: AsyncSession, changed: Sequence[Progress]) -> None:
+    """Insert or update milestones; what was reached or overdue already stays as it was."""
+    rows: list[dict[str, Any]] = [
+        {
+            "stay_id": progress.stay_id,
+            "milestone": progress.milestone,
+            "account_id": progress.account_id,
+            "expected_at": progress.expected_at,
+            "reached_at": progress.reached_at,
+            "overdue_at": progress.overdue_at,
+            "evidence": progress.evidence or {},
+        }
+        for progress in changed
+    ]
+    await insert_rows(
+        session,
+        MILESTONE,
+        rows,
+        on_conflict="(stay_id, milestone) DO UPDATE SET "
+        "reached_at = coalesce(milestone_progress.reached_at, excluded.reached_at), "
+        "overdue_at = coalesce(milestone_progress.overdue_at, excluded.overdue_at), "
+        "evidence = CASE WHEN milestone_progress.reached_at IS NULL THEN excluded.evidence "
+        "ELSE milestone_progress.evidence END",
+    )
+
+
+def _staying(row: Row[Any], *, first: bool = False) -> Staying:
+    return Staying(row.id, str(row.account_id), row.segment, row.stage, row.entered_at, row.left_at, first, row.because)

@@ -1,0 +1,68 @@
+"""Computing measures: one statement for one account, a batch, the whole base or a past day, and the frame it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import polars as pl
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.kit.db import driver_connection
+from hub.measures.evidence import compile_evidence
+from hub.measures.fragments import Question
+from hub.measures.frames import frame_of, measures_read
+from hub.measures.section import Catalogue
+from hub.measures.sql import compile_measures
+
+__all__ = ["Catalogue", "compute", "evidence"]
+
+
+async def compute(
+    session: AsyncSession,
+    catalogue: Catalogue,
+    account_ids: Sequence[UUID] | None,
+    *,
+    as_of: datetime,
+    known_at: datetime | None = None,
+) -> pl.DataFrame:
+    """All measures of the accounts (None: of every account), as of a moment and as known at another.
+
+    A row for each account, sorted by id: `account_id` (String) and a Float64 for each measure, null where unknown. The
+    same account gives the same bits alone, in a batch or among all.
+
+    Cost: one statement, whatever the number of accounts and measures.
+    """
+    question = _question(account_ids, as_of, known_at)
+    read = measures_read(catalogue)
+    statement = compile_measures(read, question)
+    driver = await driver_connection(session)
+    rows = await driver.fetch(statement.text, *statement.parameters)
+    return frame_of(catalogue, read, rows, as_of)
+
+
+async def evidence(
+    session: AsyncSession,
+    catalogue: Catalogue,
+    measure: str,
+    account_id: UUID,
+    *,
+    as_of: datetime,
+    known_at: datetime | None = None,
+    limit: int = 50,
+) -> list[UUID]:
+    """The ids of the events behind the value of a measure, the newest first, at most `limit`.
+
+    Of a measure made of others, the events behind those. Cost: one statement.
+    """
+    question = _question([account_id], as_of, known_at)
+    statement = compile_evidence(catalogue, measure, question, limit)
+    driver = await driver_connection(session)
+    return [row["id"] for row in await driver.fetch(statement.text, *statement.parameters)]
+
+
+def _question(account_ids: Sequence[UUID] | None, as_of: datetime, known_at: datetime | None) -> Question:
+    if as_of.tzinfo is None or (known_at is not None and known_at.tzinfo is None):
+        raise ValueError("as_of and known_at must be aware, for example with tzinfo=UTC")
+    return Question(account_ids, as_of, known_at)

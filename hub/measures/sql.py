@@ -1,0 +1,244 @@
+"""One statement for many measures: each measure is a fragment, and all of them are answered together.
+
+The statement looks at events in four ways, and reads for each way once, however many measures need it:
+
+- *tally*: what lies in windows, counted and summed with FILTER in one pass that the widest window bounds;
+- *people*: the same events, by who was there; two source persons may be the same person;
+- *newest*: the newest event of some kinds, one short search of an index for each place and kind;
+- *things*: the newest event of each thing, which tells the thing's state.
+
+Only events with `occurred_at <= as_of` are looked at: no measure sees ahead. With `known_at` it is also only what was
+recorded and not yet retracted then, at the accounts that the places were held to belong to then. Sums are decimal, so
+that no order of rows changes a bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final, TypeAlias
+
+from hub.measures.definitions import Attribute, Count, DaysSince, Last, Meaning, People, Pick, ReadMeasure, Sum, Things
+from hub.measures.fragments import NEWEST_OF_THING, NOW, Fragments, Question
+
+Windowed: TypeAlias = Count | Sum | People
+Newest: TypeAlias = Last | DaysSince | Attribute
+OfThings: TypeAlias = Things | Attribute
+
+MIXED: Final = "'NaN'::float8"
+"""Money in two currencies: a sum that does not exist, told apart from the sum of nothing (NULL)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement with its parameters. It gives a row for each account, by id: `account_id` (text), then the measures
+    in order, NULL where there was nothing to measure. Dates come as they stand in the attributes, as a list of texts.
+    """
+
+    text: str
+    parameters: tuple[Any, ...]
+
+
+@dataclass(slots=True)
+class _Parts:
+    """The statement while it is put together: its sub-queries, and where each column is answered."""
+
+    fragments: Fragments
+    queries: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, str] = field(default_factory=dict)
+
+    def answer(self, columns: Iterable[str], name: str, query: str) -> None:
+        """Add a sub-query that has these columns, with at most one row for an account."""
+        self.queries[name] = query
+        self.answers |= dict.fromkeys(columns, name)
+
+    def statement(self) -> Statement:
+        subqueries = ", ".join(f"{name} AS ({query})" for name, query in self.queries.items())
+        columns = "".join(f", {self.answers[column]}.{column}" for column in sorted(self.answers, key=_number))
+        joins = " ".join(
+            f"LEFT JOIN {name} ON {name}.account_id = asked.account_id" for name in dict.fromkeys(self.answers.values())
+        )
+        text = f"WITH {subqueries} SELECT asked.account_id::text{columns} FROM asked {joins} ORDER BY asked.account_id"
+        return Statement(text, tuple(self.fragments.parameters))
+
+
+def compile_measures(measures: Mapping[str, ReadMeasure], question: Question) -> Statement:
+    """The statement that answers all measures at once for the accounts in question."""
+    fragments = Fragments(question)
+    parts = _Parts(fragments, {"places": fragments.places(), "asked": fragments.asked()})
+    columns = {f"m{number}": measure for number, measure in enumerate(measures.values())}
+    _add_windowed(parts, {column: found for column, found in columns.items() if isinstance(found, Windowed)})
+    of_things: dict[timedelta, dict[str, OfThings]] = {}
+    for column, measure in columns.items():
+        if isinstance(measure, Things) or (isinstance(measure, Attribute) and measure.type is not None):
+            of_things.setdefault(measure.shift or NOW, {})[column] = measure
+        elif isinstance(measure, Newest):
+            _add_newest(parts, column, measure)
+    for shift, found in of_things.items():
+        _add_things(parts, shift, found)
+    return parts.statement()
+
+
+def _number(column: str) -> int:
+    return int(column[1:])
+
+
+def _add_windowed(parts: _Parts, measures: Mapping[str, Windowed]) -> None:
+    people = {column: measure for column, measure in measures.items() if isinstance(measure, People)}
+    tallied = {column: measure for column, measure in measures.items() if not isinstance(measure, People)}
+    if measures:
+        parts.queries["seen"] = _seen(parts.fragments, list(measures.values()))
+    if tallied:
+        answers = ", ".join(f"{_tally(parts.fragments, measure)} AS {column}" for column, measure in tallied.items())
+        parts.answer(tallied, "tally", f"SELECT e.account_id, {answers} FROM seen e GROUP BY e.account_id")
+    if people:
+        _add_people(parts, people)
+
+
+def _seen(fragments: Fragments, measures: list[Windowed]) -> str:
+    """The events that any of the windows holds, with what the measures look at."""
+    kinds = sorted({selection.event for measure in measures for selection in measure.of})
+    latest = min(measure.shift or NOW for measure in measures)
+    spans = [measure.window and (measure.shift or NOW) + measure.window for measure in measures]
+    known_spans = [span for span in spans if span is not None]
+    window = max(known_spans) - latest if len(known_spans) == len(spans) else None
+    looked_at = ["e.kind", "e.occurred_at", *_columns(measures)]
+    return (
+        f"SELECT p.account_id, {', '.join(looked_at)} FROM places p JOIN event e ON e.source_account_id = p.place "
+        f"WHERE e.kind = ANY({fragments.bind(kinds, 'text[]')}) AND {fragments.within(latest, window)} "
+        f"AND {fragments.visible()}"
+    )
+
+
+def _columns(measures: list[Windowed]) -> list[str]:
+    """The columns that the measures need; a wide row that nobody looks at would only be carried about."""
+    fields = {measure.field for measure in measures if isinstance(measure, Sum)}
+    filtered = any(selection.where for measure in measures for selection in measure.of)
+    needed = {
+        "e.people": any(isinstance(measure, People) for measure in measures),
+        "e.value": "value" in fields,
+        "e.amount_minor": "amount" in fields,
+        "e.currency": any(_is_money(name) for name in fields),
+        "e.attributes": filtered or bool(fields - {"value", "amount"}),
+    }
+    return [column for column, is_needed in needed.items() if is_needed]
+
+
+def _tally(fragments: Fragments, measure: Count | Sum) -> str:
+    here = [fragments.chosen(measure.of), fragments.within(measure.shift, measure.window)]
+    if isinstance(measure, Count):
+        return f"NULLIF(count(*) FILTER (WHERE {' AND '.join(here)}), 0)::float8"
+    return _sum(fragments, measure.field, fragments.field(measure.field), here)
+
+
+def _sum(fragments: Fragments, name: str, number: str, here: list[str]) -> str:
+    counted = f"FILTER (WHERE {' AND '.join([*here, f'{number} IS NOT NULL'])})"
+    total = f"(sum({number}) {counted})::float8"
+    if not _is_money(name):
+        return total
+    currency = "e.currency" if name == "amount" else f"COALESCE(upper({fragments.attribute('currency')}), e.currency)"
+    return f"CASE WHEN min({currency}) {counted} <> max({currency}) {counted} THEN {MIXED} ELSE {total} END"
+
+
+def _is_money(name: str) -> bool:
+    return name == "amount" or name.endswith("_minor")
+
+
+def _add_people(parts: _Parts, measures: Mapping[str, People]) -> None:
+    """First who was there as a vendor knows them, then who they are: fewer rows meet the table of source persons."""
+    fragments = parts.fragments
+    present = ", ".join(
+        f"bool_or({fragments.chosen(measure.of)} AND {fragments.within(measure.shift, measure.window)}) AS {column}"
+        for column, measure in measures.items()
+    )
+    parts.queries["visitors"] = (
+        f"SELECT e.account_id, v.id, {present} FROM seen e CROSS JOIN LATERAL unnest(e.people) AS v(id) "
+        "GROUP BY e.account_id, v.id"
+    )
+    parts.queries["persons"] = (
+        f"SELECT v.account_id, {', '.join(f'bool_or(v.{column}) AS {column}' for column in measures)} "
+        "FROM visitors v LEFT JOIN source_person s ON s.id = v.id GROUP BY v.account_id, COALESCE(s.person_id, v.id)"
+    )
+    counts = ", ".join(f"NULLIF(count(*) FILTER (WHERE p.{column}), 0)::float8 AS {column}" for column in measures)
+    parts.answer(measures, "people", f"SELECT p.account_id, {counts} FROM persons p GROUP BY p.account_id")
+
+
+def _add_newest(parts: _Parts, column: str, measure: Newest) -> None:
+    """A search from the newest event backwards at each place, then the newest of these. Equal times are told apart by
+    the id, so that the answer does not hang on the order of rows."""
+    fragments = parts.fragments
+    kinds = fragments.bind(sorted({selection.event for selection in measure.of}), "text[]")
+    conditions = ["e.source_account_id = p.place", "e.kind = k.kind"]
+    if any(selection.where for selection in measure.of):
+        conditions.append(fragments.chosen(measure.of))
+    conditions.append(fragments.within(measure.shift, measure.valid_for if isinstance(measure, Last) else None))
+    conditions.append(fragments.visible())
+    answer, is_there = _newest_answer(fragments, measure)
+    parts.answer(
+        [column],
+        f"newest_{column}",
+        f"SELECT DISTINCT ON (p.account_id) p.account_id, n.answer AS {column} "
+        f"FROM places p CROSS JOIN unnest({kinds}) AS k(kind) CROSS JOIN LATERAL ("
+        f"SELECT e.occurred_at, e.id, {answer} AS answer FROM event e "
+        f"WHERE {' AND '.join([*conditions, *is_there])} ORDER BY e.occurred_at DESC, e.id DESC LIMIT 1) n "
+        "ORDER BY p.account_id, n.occurred_at DESC, n.id DESC",
+    )
+
+
+def _newest_answer(fragments: Fragments, measure: Newest) -> tuple[str, list[str]]:
+    """What the newest event answers, and what it must have to be asked."""
+    match measure:
+        case DaysSince():
+            elapsed = f"extract(epoch FROM {fragments.ago(measure.shift or NOW)} - e.occurred_at)"
+            return f"floor({elapsed} / 86400)::float8", []
+        case Last(field="value" | "amount" as name):
+            return f"{fragments.field(name)}::float8", [f"{fragments.field(name)} IS NOT NULL"]
+        case Last():
+            return f"{fragments.number(measure.field)}::float8", [f"{fragments.attribute(measure.field)} IS NOT NULL"]
+        case Attribute():
+            text = fragments.attribute(measure.attribute)
+            number = f"{fragments.number(measure.attribute)}::float8"
+            return number if measure.meaning is Meaning.NUMBER else f"ARRAY[{text}]", [f"{text} IS NOT NULL"]
+
+
+def _add_things(parts: _Parts, shift: timedelta, measures: Mapping[str, OfThings]) -> None:
+    fragments = parts.fragments
+    types = sorted({measure.type for measure in measures.values() if measure.type is not None})
+    things = f"things_{len(parts.queries)}"
+    one = "p.account_id, e.connection_id, e.subject_type, e.subject_id"
+    parts.queries[things] = (
+        f"SELECT DISTINCT ON ({one}) p.account_id, e.kind, e.subject_type, e.subject_state, e.attributes, e.currency "
+        "FROM places p JOIN event e ON e.source_account_id = p.place "
+        f"WHERE e.subject_type = ANY({fragments.bind(types, 'text[]')}) AND {fragments.within(shift, None)} "
+        f"AND {fragments.visible()} ORDER BY {one}, {NEWEST_OF_THING}"
+    )
+    answers = ", ".join(f"{_held(fragments, measure)} AS {column}" for column, measure in measures.items())
+    parts.answer(
+        measures,
+        f"held_{len(parts.queries)}",
+        f"SELECT e.account_id, {answers} FROM {things} e WHERE e.kind <> 'thing.deleted' GROUP BY e.account_id",
+    )
+
+
+def _held(fragments: Fragments, measure: OfThings) -> str:
+    of_type = f"e.subject_type = {fragments.bind(measure.type, 'text')}"
+    conditions = [of_type, fragments.where(measure.where)]
+    if measure.state is not None:
+        conditions.append(f"e.subject_state = ANY({fragments.bind(list(measure.state), 'text[]')})")
+    if isinstance(measure, Attribute):
+        return _attribute_of_things(fragments, measure, conditions)
+    if measure.sum is None:
+        total = f"(count(*) FILTER (WHERE {' AND '.join(conditions)}))::float8"
+    else:
+        total = f"COALESCE({_sum(fragments, measure.sum, fragments.number(measure.sum), conditions)}, 0)"
+    return f"CASE WHEN bool_or({of_type}) THEN {total} END"
+
+
+def _attribute_of_things(fragments: Fragments, measure: Attribute, conditions: list[str]) -> str:
+    text = fragments.attribute(measure.attribute)
+    here = f"FILTER (WHERE {' AND '.join([*conditions, f'{text} IS NOT NULL'])})"
+    if measure.meaning is not Meaning.NUMBER:
+        return f"array_agg({text}) {here}"
+    pick = "max" if measure.pick is Pick.HIGHEST else "min"
+    return f"({pick}({fragments.number(measure.attribute)}) {here})::float8"

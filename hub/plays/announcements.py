@@ -1,0 +1,122 @@
+"""What plays tell the rest of the house: a fact on the account's timeline, and a row of the outbox.
+
+Both are written in the transaction that makes them true. Everything says which run caused it: a fact that a run brought
+about never starts the same play on the same account again.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.connections.service import Emitted
+from hub.kit import outbox
+from hub.plays.model import Run, RunStatus, Task
+from hub.sdk import Subject
+from hub.timeline.service import append_fact
+
+
+async def run_started(session: AsyncSession, run: Run, *, now: datetime) -> None:
+    """A play began on an account."""
+    await _tell_run(session, "run.started", run, now=now)
+    await _record_run(session, "run.started", run, f"The play {run.play} started", now=now)
+
+
+async def run_advanced(session: AsyncSession, run: Run, *, problem: str | None, now: datetime) -> None:
+    """A step is over, or (with a problem) the run is held until a person decides."""
+    await _tell_run(session, "run.advanced", run, problem=problem, now=now)
+
+
+async def run_ended(session: AsyncSession, run: Run, *, now: datetime) -> None:
+    """A run came to its end, or was canceled."""
+    await _tell_run(session, "run.ended", run, now=now)
+    how = "was canceled" if run.status == RunStatus.CANCELED else "ended"
+    await _record_run(session, "run.ended", run, f"The play {run.play} {how}", now=now)
+
+
+async def task_created(session: AsyncSession, task: Task, *, now: datetime) -> None:
+    """Somebody was given work."""
+    await _tell_task(session, "task.created", task, now=now)
+
+
+async def task_completed(session: AsyncSession, task: Task, *, now: datetime) -> None:
+    """A task was done."""
+    await _tell_task(session, "task.completed", task, now=now)
+
+
+async def action_done(
+    session: AsyncSession,
+    run: Run,
+    emitted: Emitted,
+    *,
+    source_person_id: UUID | None,
+    title: str | None,
+    now: datetime,
+) -> None:
+    """An action was carried out: the event that its connector declares, on the timeline."""
+    await append_fact(
+        session,
+        run.account_id,
+        emitted.kind,
+        occurred_at=emitted.occurred_at,
+        natural_key=emitted.natural_key,
+        title=title,
+        attributes={"play": run.play, **emitted.attributes},
+        people=[source_person_id] if source_person_id else [],
+        caused_by_run=run.id,
+        now=now,
+    )
+
+
+async def _tell_run(session: AsyncSession, topic: str, run: Run, *, problem: str | None = None, now: datetime) -> None:
+    payload = {
+        "account_id": str(run.account_id),
+        "run_id": str(run.id),
+        "play": run.play,
+        "status": run.status,
+        "step": run.step,
+        "problem": problem,
+        "caused_by_run": str(run.id),
+    }
+    await outbox.append(session, topic, str(run.account_id), payload, now=now)
+
+
+async def _record_run(session: AsyncSession, kind: str, run: Run, title: str, *, now: datetime) -> None:
+    await append_fact(
+        session,
+        run.account_id,
+        kind,
+        occurred_at=now,
+        natural_key=f"{kind}:{run.id}",
+        title=title,
+        attributes={"play": run.play},
+        subject=Subject("run", str(run.id), state=run.status, attributes={"play": run.play}),
+        caused_by_run=run.id,
+        now=now,
+    )
+
+
+async def _tell_task(session: AsyncSession, kind: str, task: Task, *, now: datetime) -> None:
+    payload = {
+        "account_id": str(task.account_id),
+        "task_id": str(task.id),
+        "run_id": task.run_id and str(task.run_id),
+        "status": task.status,
+        "caused_by_run": task.run_id and str(task.run_id),
+    }
+    await outbox.append(session, kind, str(task.account_id), payload, now=now)
+    attributes = {"owner": task.owner, "due_at": task.due_at and task.due_at.isoformat(), "outcome": task.outcome}
+    await append_fact(
+        session,
+        task.account_id,
+        kind,
+        occurred_at=now,
+        natural_key=f"{kind}:{task.id}",
+        title=task.title,
+        attributes=attributes,
+        subject=Subject("task", str(task.id), state=task.status, attributes={"title": task.title, **attributes}),
+        caused_by_run=task.run_id,
+        now=now,
+    )

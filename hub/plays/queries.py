@@ -1,0 +1,144 @@
+"""Reading plays: their definitions, runs with their steps, and the tasks they gave to people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.access.service import Viewer
+from hub.accounts.queries import READERS
+from hub.blueprint import service as blueprint
+from hub.kit.paging import Order, Page, Slice, among, read_page, read_pages
+from hub.plays.model import Run, RunStatus, RunStep, StepStatus, Task, TaskStatus
+from hub.plays.section import Play, Plays, kind_of
+
+__all__ = [
+    "BY_AGE",
+    "BY_DUE",
+    "RUNS",
+    "Play",
+    "Run",
+    "RunFilter",
+    "RunStatus",
+    "RunStep",
+    "StepStatus",
+    "Task",
+    "TaskFilter",
+    "TaskStatus",
+    "kind_of",
+]
+
+RUNS = Order("runs", Run.started_at, Run.id, descending=True)
+BY_DUE = Order("due", Task.due_at, Task.id, nullable=True)
+BY_AGE = Order("created", Task.created_at, Task.id, descending=True)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Which runs (an empty tuple: no restriction)."""
+
+    plays: tuple[str, ...] = ()
+    statuses: tuple[RunStatus, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFilter:
+    """Which tasks (an empty tuple or None: no restriction). `due_before` leaves out tasks without a due time."""
+
+    statuses: tuple[TaskStatus, ...] = ()
+    owners: tuple[str, ...] = ()
+    due_before: datetime | None = None
+
+
+async def plays(session: AsyncSession, viewer: Viewer) -> dict[str, Play]:
+    """The plays of the blueprint in force, by name, in the order of the document."""
+    viewer.require(*READERS)
+    return (await blueprint.current(session)).section("plays", Plays).root
+
+
+async def runs(session: AsyncSession, viewer: Viewer, ids: Sequence[UUID]) -> dict[UUID, Run]:
+    """Runs by id."""
+    viewer.require(*READERS)
+    found = await session.execute(select(Run).where(among(Run.id, ids)))
+    return {run.id: run for run in found.scalars()}
+
+
+async def all_runs(session: AsyncSession, viewer: Viewer, page: Page, wanted: RunFilter) -> Slice[Run]:
+    """A page of the runs on all accounts, the newest first."""
+    viewer.require(*READERS)
+    return await read_page(session, Run, select(Run).where(*_runs(wanted)), RUNS, page)
+
+
+async def runs_of(
+    session: AsyncSession, viewer: Viewer, account_ids: Sequence[UUID], page: Page, wanted: RunFilter
+) -> dict[UUID, Slice[Run]]:
+    """A page of the runs on each account, the newest first."""
+    viewer.require(*READERS)
+    return await read_pages(
+        session, Run, account_ids, lambda id_: select(Run).where(Run.account_id == id_, *_runs(wanted)), RUNS, page
+    )
+
+
+async def steps(session: AsyncSession, viewer: Viewer, run_ids: Sequence[UUID]) -> dict[UUID, list[RunStep]]:
+    """The steps of each run that have begun or are next, in order."""
+    viewer.require(*READERS)
+    found = await session.execute(
+        select(RunStep).where(among(RunStep.run_id, run_ids)).order_by(RunStep.run_id, RunStep.index)
+    )
+    below: dict[UUID, list[RunStep]] = {id_: [] for id_ in run_ids}
+    for step in found.scalars():
+        below[step.run_id].append(step)
+    return below
+
+
+async def tasks(session: AsyncSession, viewer: Viewer, ids: Sequence[UUID]) -> dict[UUID, Task]:
+    """Tasks by id."""
+    viewer.require(*READERS)
+    found = await session.execute(select(Task).where(among(Task.id, ids)))
+    return {task.id: task for task in found.scalars()}
+
+
+async def all_tasks(session: AsyncSession, viewer: Viewer, page: Page, order: Order, wanted: TaskFilter) -> Slice[Task]:
+    """A page of the tasks on all accounts."""
+    viewer.require(*READERS)
+    return await read_page(session, Task, select(Task).where(*_tasks(wanted)), order, page)
+
+
+async def tasks_of(
+    session: AsyncSession,
+    viewer: Viewer,
+    account_ids: Sequence[UUID],
+    page: Page,
+    order: Order,
+    wanted: TaskFilter,
+) -> dict[UUID, Slice[Task]]:
+    """A page of the tasks on each account."""
+    viewer.require(*READERS)
+    return await read_pages(
+        session, Task, account_ids, lambda id_: select(Task).where(Task.account_id == id_, *_tasks(wanted)), order, page
+    )
+
+
+def _runs(wanted: RunFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.plays:
+        conditions.append(among(Run.play, wanted.plays))
+    if wanted.statuses:
+        conditions.append(among(Run.status, wanted.statuses))
+    return conditions
+
+
+def _tasks(wanted: TaskFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.statuses:
+        conditions.append(among(Task.status, wanted.statuses))
+    if wanted.owners:
+        conditions.append(among(Task.owner, wanted.owners))
+    if wanted.due_before is not None:
+        conditions.append(Task.due_at < wanted.due_before)
+    return conditions

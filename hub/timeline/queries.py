@@ -1,0 +1,202 @@
+"""Reading timelines: a page of the events of many accounts in one statement.
+
+An account's events lie at its source accounts, each an index range of its own. The statement takes the page's length
+from each range and merges these few rows, so a page costs the same at the end of a long history as at its beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    FromClause,
+    TableValuedAlias,
+    Uuid,
+    and_,
+    bindparam,
+    column,
+    func,
+    select,
+    true,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.access.service import Viewer
+from hub.accounts.model import SourceAccount
+from hub.accounts.queries import READERS
+from hub.kit.paging import AnySelect, Key, Order, Page, Slice, among, bounded, cut, each, in_order, slice_of
+from hub.timeline.model import EventRow
+from hub.timeline.things import Thing, things
+
+__all__ = ["EventFilter", "Thing", "TimelineEvent", "events", "events_of_accounts", "things_of", "timelines"]
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events of a timeline (an empty tuple or None: no restriction). `since` counts, `until` does not."""
+
+    kinds: tuple[str, ...] = ()
+    flows: tuple[str, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    subject_type: str | None = None
+    subject_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEvent:
+    """One event as it is in force now, with the account that it belongs to now (None: waiting for one)."""
+
+    account_id: UUID | None
+    source_account_id: UUID
+    id: UUID
+    kind: str
+    occurred_at: datetime
+    recorded_at: datetime
+    flow: str
+    people: list[UUID]
+    subject_type: str | None
+    subject_id: str | None
+    subject_state: str | None
+    amount_minor: int | None
+    currency: str | None
+    value: float | None
+    unit: str | None
+    attributes: dict[str, Any]
+    changes: dict[str, Any] | None
+    title: str | None
+    url: str | None
+    caused_by_run: UUID | None
+    connection_id: UUID | None
+
+
+COLUMNS = (
+    EventRow.source_account_id,
+    EventRow.id,
+    EventRow.kind,
+    EventRow.occurred_at,
+    EventRow.recorded_at,
+    EventRow.flow,
+    EventRow.people,
+    EventRow.subject_type,
+    EventRow.subject_id,
+    EventRow.subject_state,
+    EventRow.amount_minor,
+    EventRow.currency,
+    EventRow.value,
+    EventRow.unit,
+    EventRow.attributes,
+    EventRow.changes,
+    EventRow.title,
+    EventRow.url,
+    EventRow.caused_by_run,
+    EventRow.connection_id,
+)
+NEWEST_FIRST = Order("timeline", EventRow.occurred_at, EventRow.id, descending=True)
+THINGS = Order("things", EventRow.occurred_at, EventRow.id, descending=True)
+
+
+async def timelines(
+    session: AsyncSession, viewer: Viewer, account_ids: Sequence[UUID], page: Page, wanted: EventFilter
+) -> dict[UUID, Slice[TimelineEvent]]:
+    """A page of each account's timeline, the newest event first."""
+    viewer.require(*READERS)
+    account, backwards = each(account_ids), page.backwards
+    at_source = bounded(
+        _wanted(select(*COLUMNS).where(EventRow.source_account_id == SourceAccount.id), wanted), NEWEST_FIRST, page
+    ).lateral("at_source")
+    place = (at_source.c.occurred_at, at_source.c.id)
+    merged = (
+        select(at_source)
+        .select_from(SourceAccount)
+        .join(at_source, true())
+        .where(SourceAccount.account_id == account.c.id)
+        .order_by(*(column.asc() if backwards else column.desc() for column in place))
+        .limit(page.limit + 1)
+        .correlate(account)
+        .lateral("merged")
+    )
+    statement = select(account.c.id, merged).select_from(account.join(merged, true()))
+    below: dict[UUID, list[tuple[TimelineEvent, Key]]] = {id_: [] for id_ in account_ids}
+    for row in await session.execute(statement):
+        event = TimelineEvent(*row)
+        below[row[0]].append((event, (event.occurred_at, event.id)))
+    return {
+        account_id: slice_of(in_order(found, NEWEST_FIRST, backwards=backwards), page)
+        for account_id, found in below.items()
+    }
+
+
+async def events(
+    session: AsyncSession, viewer: Viewer, ids: Sequence[tuple[UUID, UUID]]
+) -> dict[tuple[UUID, UUID], TimelineEvent]:
+    """Events by (source account, event id); those retracted since are left out."""
+    viewer.require(*READERS)
+    asked = _pairs(ids)
+    at_source = and_(EventRow.source_account_id == asked.c.first, EventRow.id == asked.c.second)
+    statement = _located(asked.join(EventRow, at_source).join(SourceAccount, SourceAccount.id == asked.c.first))
+    found = [TimelineEvent(*row) for row in await session.execute(statement)]
+    return {(event.source_account_id, event.id): event for event in found}
+
+
+async def events_of_accounts(
+    session: AsyncSession, viewer: Viewer, ids: Sequence[tuple[UUID, UUID]]
+) -> dict[tuple[UUID, UUID], TimelineEvent]:
+    """Events by (account, event id), for whoever knows whose they are and not where they came in."""
+    viewer.require(*READERS)
+    asked = _pairs(ids)
+    at_source = and_(EventRow.source_account_id == SourceAccount.id, EventRow.id == asked.c.second)
+    statement = _located(asked.join(SourceAccount, SourceAccount.account_id == asked.c.first).join(EventRow, at_source))
+    found = [TimelineEvent(*row) for row in await session.execute(statement)]
+    return {(event.account_id, event.id): event for event in found if event.account_id is not None}
+
+
+async def things_of(
+    session: AsyncSession,
+    viewer: Viewer,
+    account_ids: Sequence[UUID],
+    page: Page,
+    as_of: datetime | None,
+    known_at: datetime | None,
+    type_: str | None,
+) -> dict[UUID, Slice[Thing]]:
+    """A page of each account's things, those that changed last at the head. Cost: all their things are read."""
+    viewer.require(*READERS)
+    below: dict[UUID, list[tuple[Thing, Key]]] = {id_: [] for id_ in account_ids}
+    for thing in await things(session, account_ids, as_of=as_of, known_at=known_at, type=type_):
+        below[thing.account_id].append((thing, (thing.since, thing.event_id)))
+    return {account_id: cut(found, THINGS, page) for account_id, found in below.items()}
+
+
+def _pairs(ids: Sequence[tuple[UUID, UUID]]) -> TableValuedAlias:
+    """A table with the columns `first` and `second`: two bound values, however many pairs there are."""
+    first, second = [one for one, _ in ids], [other for _, other in ids]
+    unnested = func.unnest(bindparam(None, first, ARRAY(Uuid())), bindparam(None, second, ARRAY(Uuid())))
+    return unnested.table_valued(column("first", Uuid()), column("second", Uuid()), name="asked").render_derived()
+
+
+def _located(tables: FromClause) -> AnySelect:
+    return select(SourceAccount.account_id, *COLUMNS).select_from(tables).where(EventRow.retracted_at.is_(None))
+
+
+def _wanted(query: AnySelect, wanted: EventFilter) -> AnySelect:
+    conditions: list[ColumnElement[bool]] = [EventRow.retracted_at.is_(None)]
+    if wanted.kinds:
+        conditions.append(among(EventRow.kind, wanted.kinds))
+    if wanted.flows:
+        conditions.append(among(EventRow.flow, wanted.flows))
+    if wanted.since is not None:
+        conditions.append(EventRow.occurred_at >= wanted.since)
+    if wanted.until is not None:
+        conditions.append(EventRow.occurred_at < wanted.until)
+    if wanted.subject_type is not None:
+        conditions.append(EventRow.subject_type == wanted.subject_type)
+    if wanted.subject_id is not None:
+        conditions.append(EventRow.subject_id == wanted.subject_id)
+    return query.where(*conditions)

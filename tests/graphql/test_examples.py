@@ -1,0 +1,84 @@
+"""The example queries: each answers, with a number of statements that does not follow the number of accounts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from hub.access.service import Role
+from hub.graphql.explorer import examples
+from hub.graphql.schema import the_schema
+from tests.conftest import Servers, _fresh
+from tests.graphql.conftest import Client, counted, opened
+from tests.graphql.world import DAY, NOW, key, populate
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ACCOUNT = f"acc_{key('account', 1).hex}"
+EARLIER = (NOW - 10 * DAY).isoformat()
+
+STATEMENTS: dict[str, tuple[int, dict[str, Any], Role]] = {
+    "account_page": (20, {"account": ACCOUNT}, Role.CSM),
+    "alerts": (3, {}, Role.CSM),
+    "health_explained": (9, {"account": ACCOUNT, "from": EARLIER, "to": NOW.isoformat()}, Role.CSM),
+    "my_day": (5, {"owner": ["ada@hub.example"]}, Role.CSM),
+    "portfolio": (4, {}, Role.CSM),
+    "references": (3, {}, Role.MARKETING),
+    "watch_list": (4, {}, Role.CSM),
+}
+"""What each example costs in SQL statements, with its variables and the role that asks."""
+
+SUBSCRIPTIONS = {"health_changed"}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def small(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
+    """A world of 3 accounts."""
+    folder = tmp_path_factory.mktemp("small")
+    async with _fresh(servers, folder, template=servers.template) as settings, opened(settings) as found:
+        await populate(found.kit, 3)
+        yield found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def large(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
+    """A world of 60 accounts."""
+    folder = tmp_path_factory.mktemp("large")
+    async with _fresh(servers, folder, template=servers.template) as settings, opened(settings) as found:
+        await populate(found.kit, 60)
+        yield found
+
+
+async def test_every_example_is_tested() -> None:
+    """Whoever adds an example says what it costs."""
+    assert examples().keys() == STATEMENTS.keys() | SUBSCRIPTIONS
+
+
+async def test_every_example_is_valid() -> None:
+    """Also those that stream."""
+    for name, query in examples().items():
+        assert the_schema().ready(query).errors == (), name
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+async def test_the_number_of_statements_follows_the_shape_alone(small: Client, large: Client, name: str) -> None:
+    """The same few statements for 3 accounts and for 60."""
+    expected, variables, role = STATEMENTS[name]
+    for client in (small, large):
+        await client.data(examples()[name], variables, role=role)  # a new key, a new blueprint: read once
+        with counted(client.kit) as statements:
+            found = await client.data(examples()[name], variables, role=role)
+        assert len(statements) == expected, "\n".join(statements)
+        assert all(found.values())
+
+
+async def test_the_number_of_statements_stays_under_load(large: Client) -> None:
+    """Several at once ask no more each than one alone."""
+    expected, variables, role = STATEMENTS["portfolio"]
+    with counted(large.kit) as statements:
+        await asyncio.gather(*(large.data(examples()["portfolio"], variables, role=role) for _ in range(5)))
+    assert len(statements) == 5 * expected

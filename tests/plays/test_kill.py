@@ -1,0 +1,123 @@
+"""Whatever dies when: every run does each of its steps exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from hub.accounts.model import Account, Person, PersonKey, SourcePerson
+from hub.kit import outbox
+from hub.kit.ids import new_id
+from hub.kit.runtime import Kit
+from hub.kit.settings import Settings
+from hub.plays.model import Run, RunStatus, RunStep, StepStatus, Task, Touch
+
+from .scene import CALL, NOW, SEND, apply, count, events, runs
+from .vendor import Loft
+
+ROOT = Path(__file__).parents[2]
+RUNS = 200
+CHANCE = 20261123
+
+
+async def add_accounts(kit: Kit, number: int) -> list[str]:
+    """Accounts with one administrator each, and for each the fact that an alert opened."""
+    async with kit.transaction() as session:
+        for nth in range(number):
+            account, person, source = new_id(), new_id(), new_id()
+            session.add(
+                Account(id=account, name=f"A{nth}", time_zone="UTC", facts={}, created_at=NOW, first_seen_at=NOW)
+            )
+            await session.flush()
+            session.add(
+                Person(id=person, account_id=account, role="administrator", do_not_contact=False, first_seen_at=NOW)
+            )
+            session.add(SourcePerson(id=source, place=f"u:{nth}", person_id=person, profile={}, first_seen_at=NOW))
+            session.add(PersonKey(kind="segment.user", value=f"u{nth}", source_person_id=source, asserted_at=NOW))
+            alert = {"account_id": str(account), "alert_id": str(new_id()), "rule": "decline"}
+            await outbox.append(session, "alert.opened", str(account), alert, now=kit.clock.now())
+    return [f"u{nth}" for nth in range(number)]
+
+
+async def start_worker(settings: Settings) -> asyncio.subprocess.Process:
+    assert settings.secret_key is not None
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.plays.worker_process",
+        str(settings.database_url),
+        str(settings.redis_url),
+        settings.secret_key.get_secret_value(),
+        cwd=ROOT,
+    )
+
+
+async def ended(kit: Kit) -> int:
+    async with kit.reading() as session:
+        found = await session.execute(select(func.count()).select_from(Run).where(Run.status == RunStatus.DONE))
+        return found.scalar_one()
+
+
+@pytest.fixture
+def chance() -> random.Random:
+    """The same accidents each time."""
+    return random.Random(CHANCE)
+
+
+async def test_kills_and_a_forgetful_broker_double_nothing_and_lose_nothing(
+    kit: Kit, settings: Settings, vendor: Loft, chance: random.Random
+) -> None:
+    """Two workers advance 200 runs of two steps; one of them is killed again and again in the middle of its calls, and
+    Redis is emptied each time. Every letter is sent once, every task is given once, every run ends once."""
+    await apply(kit, [SEND, {**CALL, "until_done": False}])
+    users = await add_accounts(kit, RUNS)
+    vendor.seconds = 0.2
+    workers = [await start_worker(settings) for _ in range(2)]
+    kills = 0
+    try:
+        async with asyncio.timeout(120):
+            while await ended(kit) < RUNS:
+                left = RUNS - len(vendor.letters)
+                target = len(vendor.letters) + chance.randint(5, 25)
+                while len(vendor.letters) < target and await ended(kit) < RUNS:  # noqa: ASYNC110  # nobody tells
+                    await asyncio.sleep(0.05)
+                if left > 30:
+                    victim = workers.pop(chance.randrange(2))
+                    victim.send_signal(signal.SIGKILL)
+                    await victim.wait()
+                    await kit.queue.redis.flushdb()
+                    kills += 1
+                    workers.append(await start_worker(settings))
+    finally:
+        for process in workers:
+            process.terminate()
+        codes = [await process.wait() for process in workers]
+    assert codes == [0, 0]
+    assert kills >= 5
+    await assert_each_step_once(kit, vendor, users)
+
+
+async def assert_each_step_once(kit: Kit, vendor: Loft, users: list[str]) -> None:
+    assert Counter(letter["user"] for letter in vendor.letters) == Counter(users)
+    assert set(vendor.effects.values()) == {1}
+    assert len(vendor.effects) == RUNS
+    assert len({run.account_id for run in await runs(kit)}) == await count(kit, Run) == RUNS
+    assert await count(kit, Task) == await count(kit, Touch) == RUNS
+    async with kit.reading() as session:
+        left = select(func.count()).select_from(RunStep).where(RunStep.status != StepStatus.DONE)
+        assert (await session.execute(left)).scalar_one() == 0
+        told = dict(
+            (await session.execute(select(outbox.OutboxRow.topic, func.count()).group_by(outbox.OutboxRow.topic))).all()
+        )
+    for topic in ("run.started", "run.advanced", "task.created", "run.ended"):
+        assert told[topic] == RUNS, topic
+    kinds = await events(kit)
+    for kind in ("run.started", "message.sent", "task.created", "run.ended"):
+        assert len(kinds[kind]) == RUNS, kind

@@ -1,0 +1,119 @@
+"""The `plays` section reads like a sentence, tells kinds apart by their key, and is checked before anything runs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from hub.health.section import Alerts
+from hub.journeys.section import Journeys
+from hub.plays.section import (
+    STEPS,
+    TRIGGERS,
+    ActionStep,
+    AlertOpened,
+    BandChanged,
+    Play,
+    Plays,
+    TaskStep,
+    WaitStep,
+    kind_of,
+)
+
+WIN_BACK: dict[str, Any] = {
+    "trigger": {"alert": "active_people_decline"},
+    "steps": [
+        {
+            "action": "inapp.send_message",
+            "to": {"role": ["administrator", "champion"]},
+            "input": {"title": "Hi {{ person.name or 'there' }}", "body": "{{ account.name }} is quiet."},
+        },
+        {"wait": "2d"},
+        {"task": "Call {{ account.name }}", "owner": "csm", "due": "3d"},
+    ],
+}
+
+
+def play(**changes: Any) -> dict[str, Any]:
+    return {**WIN_BACK, **changes}
+
+
+def problems(document: dict[str, Any]) -> str:
+    with pytest.raises(ValidationError) as caught:
+        Play.model_validate(document)
+    return str(caught.value)
+
+
+def test_a_play_is_read_into_its_kinds() -> None:
+    """Each trigger and step becomes the model that its key names."""
+    read = Play.model_validate(WIN_BACK)
+    assert read.trigger == AlertOpened(alert="active_people_decline")
+    action, wait, task = read.steps
+    assert isinstance(action, ActionStep)
+    assert (action.connection_name, action.action_name) == ("inapp", "send_message")
+    assert isinstance(wait, WaitStep)
+    assert wait.wait == timedelta(days=2)
+    assert isinstance(task, TaskStep)
+    assert (task.due, task.until_done) == (timedelta(days=3), True)
+    assert [kind_of(step) for step in read.steps] == ["action", "wait", "task"]
+
+
+def test_a_definition_survives_json() -> None:
+    """A run keeps its definition as JSON, and reads the same play back."""
+    read = Play.model_validate(WIN_BACK)
+    assert Play.model_validate_json(read.model_dump_json()) == read
+
+
+def test_one_name_may_stand_for_a_list() -> None:
+    """`band: red` is the same as `band: [red]`."""
+    one = Play.model_validate(play(trigger={"band": "red"}))
+    assert one.trigger == BandChanged(band=("red",))
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"trigger": {"alarm": "x"}}, f"write one of {', '.join(TRIGGERS)}"),
+        ({"steps": [{"sleep": "2d"}]}, f"write one of {', '.join(STEPS)}"),
+        ({"steps": []}, "at least 1 item"),
+        ({"steps": [{"wait": "2 days"}]}, "36h, 28d or 2w"),
+        ({"steps": [{"task": "Call", "until": "x"}]}, "Extra inputs"),
+        ({"steps": [{"task": "Call {{ account.nmae }}"}]}, "there is no 'nmae'"),
+        ({"steps": [{"task": "Call {{ person.email or '' }}"}]}, "there is no 'person'"),
+        ({"steps": [{"action": "inapp.send_message", "input": {"user": "{{ person.id }}"}}]}, "there is no 'person'"),
+        ({"steps": [{"action": "send_message"}]}, "pattern"),
+        ({"steps": [{"action": "a.b", "to": {"role": "boss"}}]}, "administrator"),
+        ({"trigger": {"band": "pink"}}, "red"),
+        ({"trigger": {"band": []}}, "at least 1 item"),
+    ],
+)
+def test_a_mistake_is_named(changes: dict[str, Any], complaint: str) -> None:
+    """What cannot work is refused with what to write instead."""
+    assert complaint in problems(play(**changes))
+
+
+@pytest.mark.parametrize(
+    ("trigger", "found"),
+    [
+        ({"alert": "active_people_declin"}, [("alert", "did you mean 'active_people_decline'?")]),
+        ({"stage": "onbording"}, [("stage", "did you mean 'onboarding'?")]),
+        ({"stage": "churned", "segment": "smbs"}, [("segment", "did you mean 'smb'?")]),
+        ({"milestone_overdue": "first_report"}, []),
+        ({"milestone_reached": "frist_report"}, [("milestone_reached", "did you mean 'first_report'?")]),
+        ({"alert": "active_people_decline"}, []),
+        ({"band": "red"}, []),
+        ({"by_hand": True}, []),
+    ],
+)
+def test_a_trigger_names_what_exists(trigger: dict[str, Any], found: list[tuple[str, str]]) -> None:
+    """Alerts, stages, segments and milestones of a trigger stand in the other sections."""
+    alerts = Alerts.model_validate({"active_people_decline": {"when": "a < b"}})
+    milestones = {"first_report": {"event": "report.viewed"}}
+    journeys = Journeys.model_validate({"smb": {"stages": {"onboarding": {"milestones": milestones}}}})
+    plays = Plays.model_validate({"win_back": play(trigger=trigger)})
+    assert [
+        (path, any(hint in message for _, hint in found)) for path, message in plays.problems(alerts, journeys)
+    ] == [(("win_back", "trigger", key), True) for key, _ in found]
