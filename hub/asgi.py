@@ -30,6 +30,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from hub.access.service import Role
 from hub.connections.webhooks import Intake
 from hub.graphql import explorer
+from hub.graphql.context import AT_ONCE
 from hub.graphql.credentials import KeyRing, bearer_key
 from hub.graphql.http import Endpoint
 from hub.graphql.schema import the_schema
@@ -103,8 +104,9 @@ class Late:
         schema = the_schema(introspection=kit.settings.introspection)
         self._kit = kit
         self._ring = KeyRing(kit)
-        self._endpoint = Endpoint(kit, schema, self._ring)
-        self._socket = SocketEndpoint(kit, schema, self._ring)
+        turns = asyncio.Semaphore(AT_ONCE)
+        self._endpoint = Endpoint(kit, schema, self._ring, turns)
+        self._socket = SocketEndpoint(kit, schema, self._ring, turns)
         self._intake = Intake(kit)
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The blueprint put together, and what the hub promises the outside.
+"""The blueprint put together.
 
 Each room owns the model of its own section and knows what must fit between it and the sections below; here is the list
 of them, so that a whole document can be checked at once.
@@ -7,25 +7,20 @@ of them, so that a whole document can be checked at once.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import orjson
 from pydantic import BaseModel
 
 from hub.blueprint import service as blueprint
 from hub.blueprint.problems import Problem
 from hub.blueprint.service import Blueprint, Document
-from hub.graphql.export import schema_sdl
 from hub.health import rules as health
 from hub.health.section import Alerts, Profiles
 from hub.journeys import rules as journeys
 from hub.journeys.section import Journeys, Segments
 from hub.measures.section import Catalogue
 from hub.plays.section import Plays
-from hub.sdk.kinds import KINDS
-from hub.sdk.manifest import Manifest
 
 SECTIONS: Mapping[str, type[BaseModel]] = {
     "segments": Segments,
@@ -39,7 +34,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
 
 
 def check(document: Mapping[str, Any]) -> Blueprint:
-    """The document with every section and every name between them checked. Raises `BlueprintInvalid` with all faults."""
+    """The document, every section and every name between them checked. Raises `BlueprintInvalid` with all faults."""
     return blueprint.check(document, SECTIONS, (journeys.problems, health.problems, _plays))
 
 
@@ -56,17 +51,7 @@ def _plays(checked: Blueprint) -> Iterator[Problem]:
         yield Problem(("plays", *path), message)
 
 
-def promises() -> dict[str, str]:
-    """The files of `schema/` by name: the GraphQL schema, the event kinds, the JSON Schemas of blueprint and manifest."""
-    return {
-        "schema.graphql": schema_sdl(),
-        "event-kinds.json": _json([asdict(kind) for kind in KINDS.values()]),
-        "blueprint.schema.json": _json(_blueprint_schema()),
-        "manifest.schema.json": _json(Manifest.model_json_schema()),
-    }
-
-
-def _blueprint_schema() -> dict[str, Any]:
+def json_schema() -> dict[str, Any]:
     """One JSON Schema for the document, so that editors complete and check it while somebody writes."""
     definitions: dict[str, Any] = {}
     sections: dict[str, Any] = {}
@@ -87,7 +72,3 @@ def _blueprint_schema() -> dict[str, Any]:
         },
         "$defs": definitions,
     }
-
-
-def _json(value: Any) -> str:
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n"

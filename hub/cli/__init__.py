@@ -4,37 +4,65 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
-from hub.cli import connect, database, demo, doctor, health, plugin, schema, serving, sync, token
-from hub.cli.console import complain, print_json
-from hub.kit.errors import HubError
-from hub.sdk.errors import ConnectorError
+COMMANDS = {
+    "demo": "hub.cli.demo:demo",
+    "up": "hub.cli.serving:up",
+    "serve": "hub.cli.serving:serve",
+    "worker": "hub.cli.serving:worker",
+    "db": "hub.cli.database:app",
+    "connect": "hub.cli.connect:app",
+    "sync": "hub.cli.sync:sync",
+    "token": "hub.cli.token:app",
+    "health": "hub.cli.health:app",
+    "plugin": "hub.cli.plugin:app",
+    "schema": "hub.cli.schema:app",
+    "doctor": "hub.cli.doctor:doctor",
+}
+"""Every command, and where it stands: a function, or an app with commands of its own."""
 
-app = typer.Typer(
-    name="hub",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="The customer-success hub: one account timeline, explained health, plays that prove they worked.",
-)
-app.command("demo")(demo.demo)
-app.command("up")(serving.up)
-app.command("serve")(serving.serve)
-app.command("worker")(serving.worker)
-app.add_typer(database.app, name="db")
-app.add_typer(connect.app, name="connect")
-app.command("sync")(sync.sync)
-app.add_typer(token.app, name="token")
-app.add_typer(health.app, name="health")
-app.add_typer(plugin.app, name="plugin")
-app.add_typer(schema.app, name="schema")
-app.command("doctor")(doctor.doctor)
+
+class OnDemand(TyperGroup):
+    """Loads a command's module when the command is asked for: `hub token` need not wait for GraphQL and polars.
+
+    Typer carries a click of its own, whose types it does not export.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        found = getattr(import_module(module), name)
+        if not isinstance(found, typer.Typer):
+            alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+            alone.command(cmd_name)(found)
+            found = alone
+        command = typer.main.get_command(found)
+        command.name = cmd_name
+        return command
+
+
+app = typer.Typer(cls=OnDemand, name="hub", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def hub() -> None:
+    """The customer-success hub: one account timeline, explained health, plays that prove they worked."""
 
 
 def main() -> None:
     """Run the command line; an expected failure is one line with its remedy and exit code 1."""
+    from hub.kit.errors import HubError
+    from hub.sdk.errors import ConnectorError
+
     try:
         app()
     except HubError as error:
@@ -50,6 +78,8 @@ def main() -> None:
 
 
 def _fail(message: str, remedy: str) -> None:
+    from hub.cli.console import complain, print_json
+
     if "--json" in sys.argv:
         print_json({"error": message, "remedy": remedy})
     else:

@@ -15,6 +15,11 @@ from hub.migrations.runner import head
 app = typer.Typer(no_args_is_help=True, help="The database's schema.")
 
 
+@app.callback()
+def database() -> None:
+    """The database's schema."""
+
+
 @app.command()
 def upgrade(as_json: AsJson = False) -> None:
     """Bring the tables up to this version of the hub, and put the blueprint into force.

@@ -10,6 +10,11 @@ from hub.connections import registry
 app = typer.Typer(no_args_is_help=True, help="Installed plugins and their connectors.")
 
 
+@app.callback()
+def plugins() -> None:
+    """Installed plugins and their connectors."""
+
+
 @app.command("list")
 def list_plugins(as_json: AsJson = False) -> None:
     """Show every plugin: what it brought, or why it could not be loaded."""

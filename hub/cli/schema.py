@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import orjson
 import typer
 
 from hub.cli.console import AsJson, print_json, say
+from hub.graphql.export import schema_sdl
 from hub.kit.errors import HubError
-from hub.sections import promises
+from hub.sdk.kinds import KINDS
+from hub.sdk.manifest import Manifest
+from hub.sections import json_schema
 
 app = typer.Typer(no_args_is_help=True, help="The promised schemas.")
 
@@ -42,3 +47,17 @@ def export(
 
 def _read(path: Path) -> str | None:
     return path.read_text() if path.exists() else None
+
+
+def promises() -> dict[str, str]:
+    """The files by name: the GraphQL schema, the event kinds, the JSON Schemas of blueprint and manifest."""
+    return {
+        "schema.graphql": schema_sdl(),
+        "event-kinds.json": _json([asdict(kind) for kind in KINDS.values()]),
+        "blueprint.schema.json": _json(json_schema()),
+        "manifest.schema.json": _json(Manifest.model_json_schema()),
+    }
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n"

@@ -16,7 +16,6 @@ from hub.kit.log import configure_logging
 from hub.kit.runtime import Kit, open_kit
 from hub.kit.settings import Settings, load_settings
 from hub.migrations import runner
-from hub.sections import read
 
 T = TypeVar("T")
 
@@ -72,6 +71,8 @@ async def prepare(kit: Kit) -> str:
         await runner.upgrade(kit.database.engine)
     async with kit.transaction() as session:
         if kit.settings.blueprint is not None or not await blueprint.in_force(session):
+            from hub.sections import read  # all rooms: only a hub that puts a blueprint into force waits for them
+
             await blueprint.apply(session, read(kit.settings.blueprint), "hub", kit.clock.now())
     return before
 

@@ -2,29 +2,54 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import orjson
-from starlette.types import Send
+from starlette.types import Receive, Send
 
 from hub.sdk.webhooks import Reply
 
 Headers = list[tuple[bytes, bytes]]
 
 
+LINGER_SECONDS = 2.0
+LINGER_BYTES = 20_000_000
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole response. `outcome` is how it is counted."""
+    """A whole response; `outcome` is how it is counted, `closes` that the connection ends with it."""
 
     status: int
     body: bytes
     headers: Headers
     outcome: str
+    closes: bool = False
 
-    async def send(self, send: Send) -> None:
-        """Send it in one go."""
+    async def send(self, receive: Receive, send: Send) -> None:
+        """Send it in one go; one that closes lingers a moment.
+
+        Whoever is still sending would otherwise see its connection reset, and never this answer.
+        """
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
-        await send({"type": "http.response.body", "body": self.body})
+        await send({"type": "http.response.body", "body": self.body, "more_body": self.closes})
+        if self.closes:
+            await _discard(receive)
+            await send({"type": "http.response.body"})
+
+
+async def _discard(receive: Receive) -> None:
+    """Throw away what is on its way, within limits."""
+    discarded = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_SECONDS):
+            while discarded < LINGER_BYTES:
+                message = await receive()
+                discarded += len(message.get("body", b""))
+                if not message.get("more_body"):
+                    return
 
 
 def refuse(status: int, code: str, message: str, *, close: bool = False, **headers: str) -> Answer:
@@ -32,7 +57,8 @@ def refuse(status: int, code: str, message: str, *, close: bool = False, **heade
     extra = {name.replace("_", "-"): value for name, value in headers.items()}
     if close:
         extra["connection"] = "close"
-    return _json(status, {"error": {"code": code, "message": message}}, extra, code)
+    refusal = _json(status, {"error": {"code": code, "message": message}}, extra, code)
+    return replace(refusal, closes=close)
 
 
 def answer(reply: Reply, outcome: str) -> Answer:

@@ -1,8 +1,8 @@
 """What resolvers work with: the viewer, one moment in time, and reading many keys at once.
 
 A context serves one operation. What its resolvers ask for is read in waves (`hub.graphql.waves`), so the number of
-statements follows from the shape of the operation and not from the number of rows. Each read has a session to itself,
-because fields are resolved at the same time; an operation uses a few connections, and keeps them until it is over.
+statements follows from the shape of the operation and not from the number of rows. They go over one
+connection, one after the other: an operation that held one connection and waited for the next could wait for ever.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ K = TypeVar("K", bound=Hashable)
 R = TypeVar("R")
 T = TypeVar("T")
 
-CONNECTIONS_AT_ONCE = 4
-"""Database connections that one operation may hold."""
+AT_ONCE = 8
+"""Queries and mutations carried out side by side in a process; the others wait. More at once would take no less time
+together, and each would take longer."""
 
 MOST_NODES = 20_000
 """Rows that the lists of one operation may hold together, counted before they are read."""
@@ -61,20 +62,23 @@ class Context:
         viewer: Viewer,
         *,
         request_id: str,
+        turns: asyncio.Semaphore | None = None,
         resume_after: str | None = None,
     ) -> None:
         self.kit = kit
         self.viewer = viewer
         self.request_id = request_id
+        self.turns = turns or asyncio.Semaphore(AT_ONCE)
+        """Shared by the process's operations: how many are carried out side by side."""
         self.resume_after = resume_after
         """The cursor that an SSE client named when it came back."""
         self.position: str | None = None
         """The cursor of the subscription's newest event, for the transport."""
         self.now: datetime = kit.clock.now()
         self._credential = credential
-        self._slots = asyncio.Semaphore(CONNECTIONS_AT_ONCE)
+        self._reading = asyncio.Lock()
         self._opened = AsyncExitStack()
-        self._free: list[AsyncSession] = []
+        self._session: AsyncSession | None = None
         self._waves = Waves()
         self._nodes = 0
 
@@ -99,7 +103,7 @@ class Context:
         """One read of a room, for the viewer."""
 
         async def alone() -> R:
-            async with self._session() as session:
+            async with self._turn() as session:
                 return await read(session, self.viewer, *args, **kwargs)
 
         return await self._waves.alone(alone())
@@ -107,6 +111,7 @@ class Context:
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncSession]:
         """The transaction of a mutation: it commits at the end of the block and wakes who has work then."""
+        await self.release()
         async with self.kit.transaction() as session:
             yield session
         self.forget()
@@ -131,25 +136,26 @@ class Context:
         self.viewer = await self._credential.viewer()
 
     async def close(self) -> None:
-        """The operation is over: stop reading, and give its connections back."""
+        """The operation is over: stop reading, and give its connection back."""
         await self._waves.close()
         await self.release()
 
     async def release(self) -> None:
-        """Give the connections back while nothing is read, e.g. between the events of a subscription."""
-        self._free.clear()
+        """Give the connection back while nothing is read, e.g. between the events of a subscription."""
+        self._session = None
         await self._opened.aclose()
 
     @asynccontextmanager
-    async def _session(self) -> AsyncIterator[AsyncSession]:
-        """A session of this operation: one that is free, or a new one. Opening one costs more than a read."""
-        async with self._slots:
-            session = self._free.pop() if self._free else await self._opened.enter_async_context(self.kit.reading())
+    async def _turn(self) -> AsyncIterator[AsyncSession]:
+        """The operation's session, for one read at a time. Opened once: that costs more than a read."""
+        async with self._reading:
+            session, self._session = self._session, None  # after an error it is not used again
+            if session is None:
+                session = await self._opened.enter_async_context(self.kit.reading())
             yield session
-            # What was read belongs to whoever asked; another read sees what is so by then. After an error the session
-            # is not used again.
+            # What was read belongs to whoever asked; another read sees what is so by then.
             session.expunge_all()
-            self._free.append(session)
+            self._session = session
 
     def _reader(
         self,
@@ -158,7 +164,7 @@ class Context:
         args: tuple[Any, ...],
     ) -> Read:
         async def together(keys: Sequence[Any]) -> Mapping[Any, Any]:
-            async with self._session() as session:
+            async with self._turn() as session:
                 found = await read(session, self.viewer, keys, *args)
             return found if make is None else {key: make(row) for key, row in found.items()}
 

@@ -7,6 +7,7 @@ request that was not carried out). `text/event-stream` streams: see `events`.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -64,7 +65,8 @@ class Asked:
 class Endpoint:
     """The ASGI application at `/graphql`, for HTTP."""
 
-    def __init__(self, kit: Kit, schema: HubSchema, ring: KeyRing) -> None:
+    def __init__(self, kit: Kit, schema: HubSchema, ring: KeyRing, turns: asyncio.Semaphore) -> None:
+        self._turns = turns
         self._kit = kit
         self._schema = schema
         self._ring = ring
@@ -102,6 +104,7 @@ class Endpoint:
             credential,
             await credential.viewer(),
             request_id=request_id,
+            turns=self._turns,
             resume_after=headers.get("last-event-id") or None,
         )
 

@@ -32,7 +32,7 @@ from hub.graphql.scalars import SCALARS
 from hub.graphql.subscription import Subscription
 
 SECONDS = 15.0
-"""How long a query or a mutation may take."""
+"""How long a query or a mutation may take, waiting for its turn included."""
 
 
 class UseReady(SchemaExtension):
@@ -90,7 +90,7 @@ class HubSchema(strawberry.Schema):
         if (refused := self._refused(query, operation_name)) is not None:
             return _told(refused, context)
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(self._seconds), context.turns:
                 result = await super().execute(
                     query,
                     variable_values,

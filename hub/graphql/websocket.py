@@ -5,6 +5,7 @@ Browsers cannot set headers on a WebSocket, so the key may also come in the payl
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -36,6 +37,7 @@ class Socket:
 
     kit: Kit
     ring: KeyRing
+    turns: asyncio.Semaphore
     request_id: str
     authorization: str | None
     connection_params: dict[str, Any] = field(default_factory=dict)
@@ -51,13 +53,13 @@ class Socket:
     async def context(self) -> Context:
         """The context of the next operation."""
         key = self.key or bearer_key(self.ring, self.authorization)
-        return Context(self.kit, key, await key.viewer(), request_id=self.request_id)
+        return Context(self.kit, key, await key.viewer(), request_id=self.request_id, turns=self.turns)
 
 
 class SocketEndpoint(GraphQL[Socket, None]):
     """The ASGI application at `/graphql`, for WebSockets."""
 
-    def __init__(self, kit: Kit, schema: HubSchema, ring: KeyRing) -> None:
+    def __init__(self, kit: Kit, schema: HubSchema, ring: KeyRing, turns: asyncio.Semaphore) -> None:
         super().__init__(
             schema,
             graphql_ide=None,
@@ -67,6 +69,7 @@ class SocketEndpoint(GraphQL[Socket, None]):
         )
         self._kit = kit
         self._ring = ring
+        self._turns = turns
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -75,7 +78,8 @@ class SocketEndpoint(GraphQL[Socket, None]):
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Socket:
         """The client, before it has said who it is."""
-        return Socket(self._kit, self._ring, request.scope.get("request_id", ""), request.headers.get("authorization"))
+        request_id = request.scope.get("request_id", "")
+        return Socket(self._kit, self._ring, self._turns, request_id, request.headers.get("authorization"))
 
     async def on_ws_connect(self, context: Socket) -> UnsetType:
         """Answer `connection_init`; who is not known is sent away with 4403."""

@@ -62,7 +62,7 @@ async def things(
             "AND (e.retracted_at IS NULL OR e.retracted_at > CAST(:known_at AS timestamptz)) "
             "ORDER BY s.account_id, e.subject_type, e.subject_id, e.connection_id, e.occurred_at DESC, "
             "e.kind = 'thing.deleted' DESC, e.kind LIKE ANY ('{%.created,%.started}'), "
-            "e.version COLLATE \"C\" DESC NULLS LAST, e.id DESC"
+            'e.version COLLATE "C" DESC NULLS LAST, e.id DESC'
         ),
         {"accounts": list(account_ids), "type": type, "as_of": as_of, "known_at": known_at},
     )

@@ -183,9 +183,7 @@ async def test_an_empty_page_in_the_middle_goes_on(kit: Kit, connection: Connect
     assert (outcome.ended, outcome.pages, outcome.new) == (Ended.DONE, 3, 2)
 
 
-async def test_a_bad_row_is_quarantined_and_the_page_goes_on(
-    kit: Kit, vendor: Vendor, connection: Connection
-) -> None:
+async def test_a_bad_row_is_quarantined_and_the_page_goes_on(kit: Kit, vendor: Vendor, connection: Connection) -> None:
     """A row that does not fit is kept aside with a reason that shows no values; the others are read."""
     vendor.answers = [answer(1), answer(2, score="a private remark"), answer(3)]
     outcome = await sync_stream(kit, connection.id, "answers")
@@ -232,9 +230,7 @@ async def test_refused_credentials_pause_the_connection(
     assert len(vendor.requests) == asked
 
 
-async def test_a_long_pause_that_the_vendor_asks_for_is_kept(
-    kit: Kit, vendor: Vendor, connection: Connection
-) -> None:
+async def test_a_long_pause_that_the_vendor_asks_for_is_kept(kit: Kit, vendor: Vendor, connection: Connection) -> None:
     """A 429 with a long Retry-After ends the stretch at once and says when to come again."""
     vendor.answers = [answer(n) for n in range(150)]
     await sync_stream(kit, connection.id, "answers", seconds=0)
@@ -259,9 +255,7 @@ async def test_a_bug_in_a_connector_fails_its_run_alone(kit: Kit, vendor: Vendor
     assert (await checkpoint(kit, connection, backfill=True)).problem is None
 
 
-async def test_what_a_full_refresh_no_longer_lists_is_gone(
-    kit: Kit, vendor: Vendor, connection: Connection
-) -> None:
+async def test_what_a_full_refresh_no_longer_lists_is_gone(kit: Kit, vendor: Vendor, connection: Connection) -> None:
     """A member that was there and is not listed any more gets a tombstone, once."""
     vendor.members = [{"id": f"member-{n}", "company": "acme"} for n in range(5)]
     await sync_stream(kit, connection.id, "members")
@@ -310,9 +304,7 @@ async def test_the_list_keeps_a_stream_going(kit: Kit, vendor: Vendor, connectio
     assert await scalar(kit, due) == 2
 
 
-async def test_a_failing_stream_is_postponed_and_others_go_on(
-    kit: Kit, vendor: Vendor, connection: Connection
-) -> None:
+async def test_a_failing_stream_is_postponed_and_others_go_on(kit: Kit, vendor: Vendor, connection: Connection) -> None:
     """A stream that fails keeps its error on its entry and comes later; the other one is read."""
     vendor.members = [{"id": "member-1", "company": "acme"}]
     vendor.answers = [{"unlike": "anything"} for _ in range(30)]

@@ -92,7 +92,9 @@ class Vendor:
 
     async def _members(self, request: Request) -> Response:
         page = int(request.query_params["page"])
-        return JSONResponse({"members": self.members[page * 2 : page * 2 + 2], "last": page * 2 + 2 >= len(self.members)})
+        return JSONResponse(
+            {"members": self.members[page * 2 : page * 2 + 2], "last": page * 2 + 2 >= len(self.members)}
+        )
 
     async def _elsewhere(self, request: Request) -> Response:
         return RedirectResponse(request.query_params["to"])

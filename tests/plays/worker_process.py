@@ -10,13 +10,13 @@ import sys
 from datetime import timedelta
 
 from hub import worker
-from hub.connections import registry
+from hub.connections import actions, registry
 from hub.kit.settings import Settings
 from hub.plays import jobs
 
 from .vendor import REGISTRY
 
-jobs.LEASE = timedelta(seconds=2)
+jobs.LEASE = actions.LEASE = timedelta(seconds=2)
 jobs.BATCH, jobs.AT_ONCE = 8, 4
 worker.SWEEP_SECONDS = 0.5
 

@@ -25,7 +25,7 @@ from hub.kit.runtime import Kit
 
 WRITE_KEY = "write-key-of-the-tests"
 INAPP_SECRET = "0123456789abcdef0123456789abcdef"
-START_SECONDS = 30.0
+START_SECONDS = 90.0
 
 
 def free_port() -> int:

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
 from pydantic import BaseModel
 from sqlalchemy import insert
 
 from hub import sdk
+from hub.connections import payloads
 from hub.connections.model import Connection
 from hub.connections.records import RawRow, store
 from hub.kit.runtime import Kit
@@ -137,7 +137,7 @@ async def connect(kit: Kit, name: str = "acme", connector: str = "acme") -> UUID
 
 def row(record: Record) -> RawRow:
     """The record as it is kept."""
-    return RawRow("records", record.id, record.version, orjson.dumps(record.model_dump(mode="json")))
+    return RawRow("records", record.id, record.version, payloads.dumps(record.model_dump(mode="json")))
 
 
 def tombstone(record_id: str, at: datetime = NOW, version: str = "deleted") -> RawRow:

@@ -121,8 +121,24 @@ at("run").addEventListener("click", run);
 at("stop").addEventListener("click", () => running && running.abort());
 at("search").addEventListener("input", list);
 at("key").addEventListener("change", () => { types = null; readSchema(); });
+async function fill(query) {
+  const known = {};
+  if (/\$account: ID!/.test(query)) {
+    const response = await fetch("/graphql", {
+      method: "POST", headers: headers("application/json"),
+      body: JSON.stringify({ query: "{ accounts(first: 1) { nodes { id } } }" }),
+    });
+    const { data } = await response.json();
+    if (data && data.accounts.nodes.length) known.account = data.accounts.nodes[0].id;
+  }
+  if (/\$from: DateTime!/.test(query)) known.from = new Date(Date.now() - 30 * 86400000).toISOString();
+  at("variables").value = JSON.stringify(known, null, 2);
+}
+
 at("example").addEventListener("change", (event) => {
-  if (event.target.value) at("query").value = examples[event.target.value];
+  if (!event.target.value) return;
+  at("query").value = examples[event.target.value];
+  fill(at("query").value);
 });
 at("query").addEventListener("keydown", (event) => {
   if (event.key !== "Tab" || event.shiftKey) return;
