@@ -34,7 +34,13 @@ from sqlalchemy.exc import DBAPIError
 from hub import reactions
 from hub.accounts.service import TO_SCORE
 from hub.connections import jobs as connections
-from hub.connections.lists import DELIVERIES, RAW_RECORDS, RECORDS_TO_REFETCH, STREAMS_TO_SYNC
+from hub.connections.lists import (
+    DELIVERIES,
+    RAW_RECORDS,
+    RECORDS_TO_FOLLOW_UP,
+    RECORDS_TO_REFETCH,
+    STREAMS_TO_SYNC,
+)
 from hub.health import jobs as health
 from hub.kit import outbox
 from hub.kit.clock import Clock
@@ -52,6 +58,7 @@ Drain = Callable[[Kit], Awaitable[int]]
 DRAINS: dict[str, Drain] = {
     DELIVERIES: connections.drain_deliveries,
     STREAMS_TO_SYNC: connections.drain_streams_to_sync,
+    RECORDS_TO_FOLLOW_UP: connections.drain_records_to_follow_up,
     RECORDS_TO_REFETCH: connections.drain_records_to_refetch,
     RAW_RECORDS: timeline.drain_raw_records,
     TO_SCORE: health.drain_accounts_to_score,

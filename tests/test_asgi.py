@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,6 +21,7 @@ from hub.graphql.credentials import KeyRing
 from hub.kit import work
 from hub.kit.runtime import Kit
 from hub.kit.settings import Settings
+from tests.graphql.conftest import counted
 
 
 @asynccontextmanager
@@ -177,6 +179,15 @@ async def test_a_key_is_looked_up_once_and_refused_soon_after_it_was_revoked(
     present = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: present + credentials.BELIEVED_SECONDS + 0.1)
     assert await ring.viewer(secret) is None
+
+
+async def test_requests_that_come_together_share_one_look(kit: Kit) -> None:
+    """Fifty requests with a key that is not believed any more cost one query."""
+    secret, ring = await made(kit, Role.CSM), KeyRing(kit)
+    with counted(kit) as statements:
+        found = await asyncio.gather(*(ring.viewer(secret) for _ in range(50)))
+    assert {viewer and viewer.role for viewer in found} == {Role.CSM}
+    assert sum("FROM api_key" in statement for statement in statements) == 1
 
 
 async def test_a_key_that_nobody_has_is_not_remembered(kit: Kit) -> None:

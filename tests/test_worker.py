@@ -326,6 +326,7 @@ async def test_every_list_is_drained(kit: Kit) -> None:
     assert list(worker.DRAINS) == [
         "deliveries",
         "streams_to_sync",
+        "records_to_follow_up",
         "records_to_refetch",
         "raw_records",
         "accounts_to_score",

@@ -36,7 +36,7 @@ __all__ = [
     "find",
     "holding",
     "mark_changed",
-    "mark_settling",
+    "mark_heard_of",
     "merge",
     "observe",
     "own_place",
@@ -123,12 +123,19 @@ async def mark_changed(
     await work.mark(session, TO_SCORE, (str(account) for account in account_ids), due_at=due_at or now)
 
 
-async def mark_settling(session: AsyncSession, account_ids: Iterable[UUID], now: datetime) -> None:
-    """Have these accounts scored when no more of their history has come for a few seconds.
+async def mark_heard_of(session: AsyncSession, *, news: Iterable[UUID], history: Iterable[UUID], now: datetime) -> None:
+    """Have accounts with news scored at once, those with history when no more of it has come for a few seconds.
 
     Half of a history looks like a decline, and would open alerts and start plays that nobody should see.
     """
-    await work.settle(session, TO_SCORE, (str(account) for account in account_ids), now=now, quiet=QUIET)
+    await work.mark_and_settle(
+        session,
+        TO_SCORE,
+        marked=(str(account) for account in news),
+        settling=(str(account) for account in history),
+        now=now,
+        quiet=QUIET,
+    )
 
 
 async def merge(session: AsyncSession, viewer: Viewer, winner: UUID, loser: UUID, reason: str, now: datetime) -> UUID:

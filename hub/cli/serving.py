@@ -1,4 +1,7 @@
-"""`hub up`, `hub serve`, `hub worker`: the hub's processes."""
+"""`hub up`, `hub serve`, `hub worker`: the hub's processes.
+
+Each loads only what it runs: the worker no GraphQL, the server no worker, and `hub up`, which starts both, neither.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,8 @@ import socket
 from typing import Annotated
 
 import typer
-import uvicorn
 
 from hub.access import service as access
-from hub.asgi import create_app
 from hub.cli.children import children, follow_parent
 from hub.cli.console import say
 from hub.cli.session import migrated, prepare, servers, with_urls
@@ -21,7 +22,6 @@ from hub.kit.errors import HubError, SettingsInvalid
 from hub.kit.log import configure_logging
 from hub.kit.runtime import Kit, open_kit
 from hub.kit.settings import Settings, load_settings
-from hub.worker import run_worker
 
 Host = Annotated[str | None, typer.Option(help="Address to bind to. Default: HUB_HOST, or loopback.")]
 Port = Annotated[int | None, typer.Option(help="Port to bind to; 0 picks a free one. Default: HUB_PORT, or 8000.")]
@@ -35,6 +35,7 @@ def serve(host: Host = None, port: Port = None) -> None:
 
 def worker() -> None:
     """Work on what is due: deliveries, records, scores, plays. Run as many as you like."""
+    from hub.worker import run_worker
 
     async def work(settings: Settings) -> None:
         async with migrated(settings):
@@ -77,6 +78,10 @@ async def _up(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings) -> None:
+    import uvicorn
+
+    from hub.asgi import create_app
+
     async with migrated(settings) as kit:
         await _refuse_open_doors(kit)
     listener = _listen(settings)

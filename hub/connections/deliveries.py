@@ -26,6 +26,8 @@ WRITERS = 1
 LINGER_SECONDS = 1.0
 GROUP_ROWS = 256
 GROUP_BYTES = 8_000_000
+WAITING_BYTES = 64_000_000
+"""What may wait for the database at most; beyond that vendors are asked to come again, before memory is full."""
 
 INSERT = """
 INSERT INTO webhook_delivery (id, connection_id, webhook, delivery_id, path, headers, body, received_at)
@@ -63,14 +65,24 @@ class GroupCommit:
         self._stored = stored
         self._waiting: deque[Waiting] = deque()
         self._arrived = asyncio.Event()
+        self._bytes = 0
         self._closing = False
         self._writers: set[asyncio.Task[None]] = set()
 
     async def store(self, incoming: Incoming) -> bool:
         """Returns when the delivery is durable: True, or False when one of its id was there already.
 
-        Raises `Unstorable`, or asyncpg's, SQLAlchemy's and OS errors when the database cannot store anything now.
+        Raises `Unstorable`, `Overloaded`, or asyncpg's, SQLAlchemy's and OS errors when nothing can be stored now.
         """
+        if self._bytes + len(incoming.body) > WAITING_BYTES:
+            raise Overloaded("More is waiting for the database than it takes.")
+        self._bytes += len(incoming.body)
+        try:
+            return await self._queued(incoming)
+        finally:
+            self._bytes -= len(incoming.body)
+
+    async def _queued(self, incoming: Incoming) -> bool:
         done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.append((incoming, done))
         self._arrived.set()
@@ -141,6 +153,10 @@ class GroupCommit:
                 done.set_result(incoming.id in new)
         if new:
             self._stored()
+
+
+class Overloaded(ConnectionError):
+    """The database is slower than what comes in."""
 
 
 class Unstorable(ValueError):

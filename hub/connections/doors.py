@@ -19,7 +19,7 @@ from sqlalchemy import select
 from hub.connections import registry
 from hub.connections.answers import Answer, answer
 from hub.connections.configs import secrets_of, validated
-from hub.connections.model import Connection, ConnectionStatus
+from hub.connections.model import NAME, Connection, ConnectionStatus
 from hub.kit.errors import HubError
 from hub.kit.runtime import Kit
 from hub.sdk.connector import Connector, Endpoint, Webhook
@@ -80,6 +80,8 @@ class Doors:
 
     async def find(self, name: str) -> Door | None:
         """The door of a connection; None when there is none of that name."""
+        if not NAME.match(name):
+            return None
         known = self._known.get(name)
         if known is not None and known[0] > asyncio.get_running_loop().time():
             return known[1]

@@ -6,7 +6,6 @@ connection, so what it had sent is not told twice. Two living connections to one
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from hub.connections.configs import printable, secrets_of, to_seal, validated, w
 from hub.connections.hosting import configured, hosted
 from hub.connections.http import connector_error
 from hub.connections.mailbox import SqlMailbox
-from hub.connections.model import Connection, ConnectionStatus
+from hub.connections.model import NAME, Connection, ConnectionStatus
 from hub.connections.pace import Pace, buckets
 from hub.connections.registry import Registry
 from hub.connections.scheduling import schedule_sync
@@ -34,8 +33,6 @@ from hub.kit.errors import HubError, Invalid, NotFound
 from hub.kit.ids import new_id
 from hub.sdk.connector import Connector
 from hub.sdk.errors import ConnectorError, Misconfigured, Unavailable
-
-NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,62}$")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from hub.connections.configs import printable
 from hub.connections.faults import described
-from hub.connections.lists import DELIVERIES, RECORDS_TO_REFETCH, STREAMS_TO_SYNC
+from hub.connections.following_up import Arrived, follow_up
+from hub.connections.lists import DELIVERIES, RECORDS_TO_FOLLOW_UP, RECORDS_TO_REFETCH, STREAMS_TO_SYNC
 from hub.connections.reading import Ended, retry_in
 from hub.connections.receiving import give_up, read_deliveries, waiting
 from hub.connections.refetching import NotFetched, Wanted, refetch
@@ -27,9 +28,11 @@ from hub.kit.runtime import Kit
 
 __all__ = [
     "DELIVERIES",
+    "RECORDS_TO_FOLLOW_UP",
     "RECORDS_TO_REFETCH",
     "STREAMS_TO_SYNC",
     "drain_deliveries",
+    "drain_records_to_follow_up",
     "drain_records_to_refetch",
     "drain_streams_to_sync",
     "keep_house",
@@ -44,6 +47,7 @@ SLICE_SECONDS = 5.0
 LEASE = timedelta(seconds=30)
 RENEW_SECONDS = 10.0
 REFETCHES_AT_ONCE = 10
+FOLLOW_UPS_AT_ONCE = 10
 NOT_INSTALLED = timedelta(minutes=10)
 DELIVERIES_FORGOTTEN_AT_ONCE = 2_000
 
@@ -84,6 +88,17 @@ async def drain_records_to_refetch(kit: Kit) -> int:
         )
     async with _held(kit, claims):
         await asyncio.gather(*(_one(kit, claim, _refetch) for claim in claims))
+    return len(claims)
+
+
+async def drain_records_to_follow_up(kit: Kit) -> int:
+    """Have connectors do what records that came by webhook ask for."""
+    async with kit.transaction() as session:
+        claims = await work.claim(
+            session, RECORDS_TO_FOLLOW_UP, limit=FOLLOW_UPS_AT_ONCE, now=kit.clock.now(), lease=LEASE
+        )
+    async with _held(kit, claims):
+        await asyncio.gather(*(_one(kit, claim, _follow_up) for claim in claims))
     return len(claims)
 
 
@@ -186,6 +201,12 @@ async def _sync(kit: Kit, claim: work.Claim) -> None:
             case Ended.RETRY | Ended.FAILED | Ended.OVERTAKEN:
                 until = now + retry_in(claim.attempts, outcome.retry_after)
                 await work.postpone(session, claim, until=until, error=outcome.problem)
+
+
+async def _follow_up(kit: Kit, claim: work.Claim) -> None:
+    await follow_up(kit, Arrived.parse(claim.key))
+    async with kit.transaction() as session:
+        await work.finish(session, [claim])
 
 
 async def _refetch(kit: Kit, claim: work.Claim) -> None:

@@ -9,5 +9,8 @@ STREAMS_TO_SYNC = "streams_to_sync"
 RECORDS_TO_REFETCH = "records_to_refetch"
 """Keys `<connection id>/<stream>/<record id>`."""
 
+RECORDS_TO_FOLLOW_UP = "records_to_follow_up"
+"""Records that a webhook brought and whose stream has `on_received`; see `following_up`."""
+
 RAW_RECORDS = "raw_records"
 """Woken for by whoever stores raw records; the timeline drains it, from `raw_pending`."""

@@ -22,8 +22,9 @@ from hub.connections import metrics, registry
 from hub.connections.compression import unpack
 from hub.connections.configs import printable, secrets_of
 from hub.connections.faults import described
+from hub.connections.following_up import to_follow_up
 from hub.connections.hosting import pure_connector
-from hub.connections.lists import RECORDS_TO_REFETCH
+from hub.connections.lists import RECORDS_TO_FOLLOW_UP, RECORDS_TO_REFETCH
 from hub.connections.quarantine import Stage, Unreadable, quarantine, resolve
 from hub.connections.records import BadRow, RawRow, read_row, store, unusable
 from hub.kit import work
@@ -177,22 +178,26 @@ async def _connector(session: AsyncSession, vault: Vault, connection_id: UUID) -
 
 async def _keep(session: AsyncSession, taken: Sequence[Row[Any]], harvests: dict[UUID, Harvest], now: datetime) -> None:
     """Store what the deliveries gave, all rows of a connection at once."""
-    rows: defaultdict[tuple[UUID, str], list[RawRow]] = defaultdict(list)
+    rows: defaultdict[tuple[UUID, str, str], list[RawRow]] = defaultdict(list)
     bad: list[Unreadable] = []
     refetch: list[str] = []
+    follow_up: list[str] = []
     for delivery in taken:
         found = harvests[delivery.id]
-        rows[delivery.connection_id, delivery.connector] += found.rows
+        for row in found.rows:
+            rows[delivery.connection_id, delivery.connector, row.stream].append(row)
         bad += [
             Unreadable(delivery.connection_id, Stage.RECORD, row.reason, row.stream, payload=row.payload)
             for row in found.bad
         ]
         refetch += [f"{delivery.connection_id}/{key}" for key in found.refetch]
-    for (connection_id, connector), given in rows.items():
+    for (connection_id, connector, stream), given in sorted(rows.items(), key=lambda group: group[0]):
         new = await store(session, connection_id, given, now=now)
-        metrics.records.labels(connector, "", "new").inc(new)
-        metrics.records.labels(connector, "", "repeated").inc(len(given) - new)
+        follow_up += to_follow_up(connection_id, connector, given)
+        metrics.records.labels(connector, stream, "new").inc(new)
+        metrics.records.labels(connector, stream, "repeated").inc(len(given) - new)
     await quarantine(session, bad, now=now)
+    await work.mark(session, RECORDS_TO_FOLLOW_UP, follow_up, due_at=now)
     await work.mark(session, RECORDS_TO_REFETCH, refetch, due_at=now)
 
 

@@ -116,9 +116,9 @@ async def sync_stream(
     async with AsyncExitStack() as stack:
         try:
             connector, _ = await stack.enter_async_context(open_connector(kit, run.row, backfill=run.key.backfill))
-        except NotFound:
-            raise
-        except Exception as error:  # the configuration no longer fits, or the connector fails over it
+        except HubError as error:
+            return await _fail(run, Misconfigured(str(error)), secrets)
+        except Exception as error:  # a connector may fail over its configuration in any way
             return await _fail(run, error, secrets)
         secrets = secrets_of(connector.config)
         try:
@@ -245,6 +245,7 @@ async def _keep(run: Run, page: Judged) -> None:
     )
     metrics.pages.labels(connector, stream).inc()
     metrics.records.labels(connector, stream, "new").inc(new)
+    metrics.records.labels(connector, stream, "repeated").inc(max(0, len(page.rows) - new))
     metrics.records.labels(connector, stream, "bad").inc(len(page.bad))
 
 

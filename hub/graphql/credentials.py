@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from collections import OrderedDict
@@ -27,21 +28,30 @@ class KeyRing:
     def __init__(self, kit: Kit) -> None:
         self._kit = kit
         self._known: OrderedDict[bytes, tuple[Viewer, float]] = OrderedDict()
+        self._looking: dict[bytes, asyncio.Task[Viewer | None]] = {}
 
     async def viewer(self, key: str) -> Viewer | None:
         """Whose key it is; None when it is unknown, expired or revoked."""
-        digest, now = hashlib.sha256(key.encode(errors="surrogatepass")).digest(), time.monotonic()
+        digest = hashlib.sha256(key.encode(errors="surrogatepass")).digest()
         known = self._known.get(digest)
-        if known is not None and known[1] > now:
+        if known is not None and known[1] > time.monotonic():
             return known[0]
+        looking = self._looking.get(digest)
+        if looking is None:
+            looking = self._looking[digest] = asyncio.create_task(self._look_up(key, digest))
+            looking.add_done_callback(lambda _: self._looking.pop(digest, None))
+        # Requests that come together share one look; one that goes away does not end it for the others.
+        return await asyncio.shield(looking)
+
+    async def _look_up(self, key: str, digest: bytes) -> Viewer | None:
         async with self._kit.transaction() as session:
             viewer = await access.authenticate(session, key, now=self._kit.clock.now())
         if viewer is None:
             self._known.pop(digest, None)
-        else:
-            self._known[digest] = (viewer, now + BELIEVED_SECONDS)
-            if len(self._known) > KNOWN_AT_MOST:
-                self._known.popitem(last=False)
+            return None
+        self._known[digest] = (viewer, time.monotonic() + BELIEVED_SECONDS)
+        if len(self._known) > KNOWN_AT_MOST:
+            self._known.popitem(last=False)
         return viewer
 
 

@@ -25,8 +25,8 @@ from hub.graphql.limits import too_large, too_much
 
 RULES = (*specified_rules, MaxIntrospectionDepthRule)
 RULES_WITHOUT_INTROSPECTION = (*RULES, NoSchemaIntrospectionCustomRule)
-KEPT = 500
-MOST_ERRORS = 20
+KEPT = 200
+MOST_ERRORS = 10
 """Errors that validation finds before it stops: suggesting names costs more than finding them."""
 
 LONGEST_KEPT = 10_000

@@ -21,8 +21,8 @@ from hub.graphql import ids
 from hub.graphql.context import Context, Info
 from hub.graphql.declare import about, argument, output, resolved, subscription
 from hub.graphql.ids import Prefix
-from hub.graphql.types.health import Score, points
 from hub.graphql.types.node import AnAccount, promised_account
+from hub.graphql.types.scores import Score, points
 from hub.health import queries as health
 from hub.health.queries import Band
 from hub.kit import outbox

@@ -91,6 +91,50 @@ async def settle(
     )
 
 
+async def mark_and_settle(
+    session: AsyncSession,
+    list_name: str,
+    *,
+    marked: Iterable[str],
+    settling: Iterable[str],
+    now: datetime,
+    quiet: timedelta,
+) -> None:
+    """Mark some keys as due now and settle others, in one statement sorted by key.
+
+    Two statements would take locks in two passes, and two transactions that do so can wait for each other in a circle.
+    """
+    due = dict.fromkeys(settling, True) | dict.fromkeys(marked, False)
+    if not due:
+        return
+    ordered = sorted(due)
+    await session.execute(
+        text(
+            "INSERT INTO work_item (list, key, due_at, generation, attempts, settling_since) "
+            "SELECT :list, key, CASE WHEN settles THEN CAST(:until AS timestamptz) ELSE CAST(:now AS timestamptz) END, "
+            "1, 0, CASE WHEN settles THEN CAST(:now AS timestamptz) END "
+            "FROM unnest(CAST(:keys AS text[]), CAST(:settles AS boolean[])) AS k(key, settles) "
+            "ON CONFLICT (list, key) DO UPDATE SET generation = work_item.generation + 1, due_at = CASE "
+            "WHEN work_item.settling_since IS NULL THEN LEAST(work_item.due_at, excluded.due_at) "
+            "WHEN excluded.settling_since IS NULL THEN work_item.due_at "
+            "ELSE LEAST(excluded.due_at, work_item.settling_since + :longest) END, "
+            "settling_since = CASE WHEN excluded.settling_since IS NULL THEN work_item.settling_since "
+            "WHEN work_item.settling_since IS NULL AND work_item.due_at <= excluded.due_at THEN NULL "
+            "ELSE coalesce(work_item.settling_since, excluded.settling_since) END"
+        ),
+        {
+            "list": list_name,
+            "keys": ordered,
+            "settles": [due[key] for key in ordered],
+            "until": now + quiet,
+            "now": now,
+            "longest": LONGEST_SETTLING,
+        },
+    )
+    if not all(due.values()):
+        nudge(session, list_name)
+
+
 async def stop_settling(session: AsyncSession, list_name: str, *, now: datetime) -> None:
     """Make everything on a list that settles due now, because somebody knows that no more is coming."""
     await session.execute(
@@ -133,6 +177,14 @@ async def finish(session: AsyncSession, claims: Sequence[Claim]) -> None:
         "generations": [claim.generation for claim in claims],
     }
     done = "unnest(CAST(:lists AS text[]), CAST(:keys AS text[]), CAST(:generations AS bigint[])) AS d(list, key, gen)"
+    # In the order in which marks take them: a DELETE alone locks as it comes, and could wait in a circle with a mark.
+    await session.execute(
+        text(
+            f"SELECT 1 FROM work_item w JOIN {done} ON w.list = d.list AND w.key = d.key "
+            'ORDER BY w.list COLLATE "C", w.key COLLATE "C" FOR UPDATE OF w'
+        ),
+        parameters,
+    )
     await session.execute(
         text(f"DELETE FROM work_item w USING {done} WHERE w.list = d.list AND w.key = d.key AND w.generation = d.gen"),
         parameters,

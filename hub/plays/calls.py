@@ -58,14 +58,13 @@ class Answer:
 
 async def write_calls(session: AsyncSession, run: Run, row: RunStep, step: ActionStep, *, now: datetime) -> None:
     """Decide whom the step addresses and with which words, before anybody is asked for anything."""
-    row.started_at = now
     try:
         calls, problem = await _inputs(session, run, step)
     except HubError as error:
-        row.status, row.problem, row.finished_at = StepStatus.FAILED, str(error), now
+        row.status, row.problem, row.started_at, row.finished_at = StepStatus.FAILED, str(error), now, now
         return
     if not calls:
-        row.status, row.problem, row.finished_at = StepStatus.SKIPPED, problem, now
+        row.status, row.problem, row.started_at, row.finished_at = StepStatus.SKIPPED, problem, now, now
         return
     await session.execute(
         insert(StepCall),
@@ -82,7 +81,7 @@ async def write_calls(session: AsyncSession, run: Run, row: RunStep, step: Actio
             for person_id, filled in calls
         ],
     )
-    row.status = StepStatus.WAITING
+    row.status, row.started_at = StepStatus.WAITING, now
 
 
 async def _inputs(

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from time import monotonic
 from uuid import UUID
 
+import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.kit.errors import Invalid
@@ -57,7 +59,7 @@ async def _turn(kit: Kit, run_id: UUID, answer: Answer | None) -> Turn:
         if run is None:
             return Turn()
         now = kit.clock.now()
-        play = Play.model_validate(run.definition)
+        play = _definition(orjson.dumps(run.definition))
         if answer is not None and isinstance(step := play.steps[answer.call.step], ActionStep):
             await note(session, run, step, answer, now=now)
             if answer.again is not None and run.status == RunStatus.RUNNING:
@@ -65,10 +67,16 @@ async def _turn(kit: Kit, run_id: UUID, answer: Answer | None) -> Turn:
         return await _go_on(session, run, play, now)
 
 
+@lru_cache(maxsize=256)
+def _definition(stored: bytes) -> Play:
+    """A stored definition; the many runs of one play share it."""
+    return Play.model_validate_json(stored)
+
+
 async def _go_on(session: AsyncSession, run: Run, play: Play, now: datetime) -> Turn:
     """Step after step, until something outside is needed."""
     while run.status == RunStatus.RUNNING:
-        row = await session.get_one(RunStep, (run.id, run.step), populate_existing=True)
+        row = await session.get_one(RunStep, (run.id, run.step))
         step = play.steps[run.step]
         match next_move(step, StepStatus(row.status), row.due_at, now):
             case AskVendor() if isinstance(step, ActionStep):
@@ -103,8 +111,8 @@ async def _give_task(
     rest: bool,
     now: datetime,
 ) -> None:
-    row.started_at = now
     account = await account_of(session, run.account_id)
+    row.started_at = now
     try:
         title, details = render([step.task, step.details], names_for(run, account))
     except Invalid as error:

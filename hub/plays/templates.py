@@ -9,10 +9,11 @@ it, as in `{{ person.name or "there" }}`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, Final
 
-from jinja2 import ChainableUndefined, StrictUndefined, TemplateError
+from jinja2 import ChainableUndefined, StrictUndefined, Template, TemplateError
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -128,10 +129,15 @@ def _render_text(text: str, names: Mapping[str, Any], path: tuple[str, ...]) -> 
     if len(text) > MAX_TEMPLATE:
         raise Invalid(f"The template has more than {MAX_TEMPLATE:,} characters.", path=path)
     try:
-        rendered = _environment.from_string(text).render(names)
+        rendered = _compiled(text).render(names)
     except Exception as error:  # a template is a small program: it may divide by zero, compare text with numbers, …
         where = f" ({'.'.join(path)})" if path else ""
         raise Invalid(f"The template {text[:80]!r}{where} cannot be filled in: {error}", path=path) from error
     if len(rendered) > MAX_TEXT:
         raise Invalid(f"The text has more than {MAX_TEXT:,} characters.", path=path)
     return rendered
+
+
+@lru_cache(maxsize=1024)
+def _compiled(text: str) -> Template:
+    return _environment.from_string(text)

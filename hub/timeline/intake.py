@@ -11,9 +11,11 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
+from asyncpg import PostgresError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.accounts import service as accounts
@@ -29,8 +31,11 @@ from hub.timeline.rows import EventRecord
 HISTORY = timedelta(days=1)
 """What happened longer ago is history, of which more may be on its way."""
 
-BREATH = 100
+BREATH: Final = 100
 """After so many records the event loop gets a turn: reading is work for the processor alone."""
+
+BLAMES_A_VALUE: Final = {"22", "54"}
+"""Classes of SQLSTATE that are about what was to be stored: data, and limits."""
 
 
 @dataclass(slots=True)
@@ -56,8 +61,38 @@ class Told:
 async def take_in(session: AsyncSession, vault: Vault, *, limit: int, now: datetime) -> int:
     """Turn up to `limit` waiting raw records into events; returns how many there were."""
     pending = await connections.claim_pending(session, limit)
+    if pending:
+        await _take(session, vault, pending, now)
+    return len(pending)
+
+
+async def take_one(session: AsyncSession, vault: Vault, *, now: datetime) -> int:
+    """The same for a single record; one that the database does not take goes to quarantine."""
+    pending = await connections.claim_pending(session, 1)
     if not pending:
         return 0
+    try:
+        async with session.begin_nested():
+            await _take(session, vault, pending, now)
+    except (PostgresError, DBAPIError) as error:
+        if not blames_a_value(error):
+            raise
+        reason = f"The database does not take it: {cause(error)}"
+        await connections.quarantine(session, [_unreadable(pending[0], reason)], now=now)
+    return 1
+
+
+def cause(error: PostgresError | DBAPIError) -> BaseException:
+    """What the database said, whichever layer raised it."""
+    return error.orig or error if isinstance(error, DBAPIError) else error
+
+
+def blames_a_value(error: PostgresError | DBAPIError) -> bool:
+    """Whether it is about what was to be stored, and not about the moment."""
+    return str(getattr(cause(error), "sqlstate", ""))[:2] in BLAMES_A_VALUE
+
+
+async def _take(session: AsyncSession, vault: Vault, pending: Sequence[PendingRecord], now: datetime) -> None:
     readers = Readers(session, vault)
     told = await _read(session, readers, pending)
     await _bury(session, readers, pending, told)
@@ -68,16 +103,7 @@ async def take_in(session: AsyncSession, vault: Vault, *, limit: int, now: datet
     touched = await accounts.resolve(session, registered.unresolved, now)
     changed = touched | registered.changed | await accounts.accounts_at(session, places)
     news = await accounts.accounts_at(session, places & told.places_since(now - HISTORY))
-    await accounts.mark_changed(session, news, now)
-    await accounts.mark_settling(session, changed - news, now)
-    return len(pending)
-
-
-async def set_aside(session: AsyncSession, reason: str, *, now: datetime) -> int:
-    """Put the next waiting record into quarantine; returns how many that was."""
-    pending = await connections.claim_pending(session, 1)
-    await connections.quarantine(session, [_unreadable(record, reason) for record in pending], now=now)
-    return len(pending)
+    await accounts.mark_heard_of(session, news=news, history=changed - news, now=now)
 
 
 class Readers:

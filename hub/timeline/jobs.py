@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import structlog
 from asyncpg import PostgresError
 from sqlalchemy.exc import DBAPIError
 
 from hub.kit.runtime import Kit
-from hub.timeline.intake import set_aside, take_in
+from hub.timeline.intake import blames_a_value, cause, take_in, take_one
 
 log = structlog.get_logger()
 
-BATCH: Final = 2_000
+BATCH = 2_000
 """Raw records that one transaction takes."""
-
-BLAMES_A_VALUE: Final = {"22", "54"}
-"""Classes of SQLSTATE that are about what was to be stored (data, limits), and not about the moment."""
 
 
 async def drain_raw_records(kit: Kit) -> int:
@@ -27,16 +22,14 @@ async def drain_raw_records(kit: Kit) -> int:
     to the single record that it does not take.
     """
     limit = BATCH
-    while True:
+    while limit > 1:
         try:
             async with kit.transaction() as session:
                 return await take_in(session, kit.vault, limit=limit, now=kit.clock.now())
         except (PostgresError, DBAPIError) as error:
-            cause = error.orig if isinstance(error, DBAPIError) else error
-            if str(getattr(cause, "sqlstate", ""))[:2] not in BLAMES_A_VALUE:
+            if not blames_a_value(error):
                 raise
-            log.warning("raw_records.refused", records=limit, error=type(cause).__name__)
-            if limit == 1:
-                async with kit.transaction() as session:
-                    return await set_aside(session, f"The database does not take it: {cause}", now=kit.clock.now())
-            limit = max(1, limit // 10)
+            log.warning("raw_records.refused", records=limit, error=type(cause(error)).__name__)
+            limit //= 10
+    async with kit.transaction() as session:
+        return await take_one(session, kit.vault, now=kit.clock.now())

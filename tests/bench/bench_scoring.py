@@ -1,7 +1,9 @@
-"""How long all measures of a whole base take, against the same aggregate written by hand as one SQL statement.
+"""How long all measures of a whole base take, and scoring the whole base anew, against the same aggregate by hand.
 
-Both read the same invented base on the same connection, and their numbers are compared before anything is timed. Rounds
-alternate, so that whatever else the machine does hits both. Run it by hand:
+What is compared with is one SQL statement over the same invented base; its numbers and those of the measures are
+compared before anything is timed. Scoring is that of every day: all accounts have a score, each had an event since, and
+batches as large as the worker's are measured, moved along their journeys, scored, followed and committed. Rounds
+alternate, so that whatever else the machine does hits all. Run it by hand:
 
     uv run python -m tests.bench.bench_scoring [accounts] [events] [rounds]
 """
@@ -17,16 +19,20 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import polars as pl
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hub.blueprint import service as blueprints
 from hub.blueprint.service import Blueprint, read_text
+from hub.health.jobs import BATCH
+from hub.health.service import score_accounts
 from hub.kit.db import Database, driver_connection
 from hub.kit.embedded import EmbeddedServers
 from hub.measures.section import Catalogue
@@ -36,28 +42,58 @@ from hub.migrations.runner import upgrade
 GOAL = 2.0
 AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
 
-CATALOGUE = Blueprint(
-    0,
-    read_text(
-        """
-        measures:
-          active_people: {kind: people, of: [product.used, person.signed_in, report.viewed], window: 28d}
-          active_before: {kind: people, of: [product.used, person.signed_in, report.viewed], window: 28d, shift: 28d}
-          reports: {kind: count, of: [report.viewed], window: 28d}
-          exports: {kind: count, of: [data.exported], window: 28d}
-          failed: {kind: count, of: [invoice.payment_failed], window: 28d}
-          advanced:
-            {kind: count, of: [{event: product.used, where: {feature: [forecasting, api access]}}], window: 28d}
-          since_sign_in: {kind: days_since, of: [person.signed_in]}
-          nps: {kind: last, of: [survey.answered], valid_for: 180d}
-          open_invoices: {kind: things, type: invoice, state: [open, past_due]}
-          mrr: {kind: things, type: subscription, state: [active], sum: mrr_minor}
-          licences: {kind: things, type: subscription, state: [active], sum: quantity}
-          renews_in: {kind: attribute, type: subscription, state: [active], where: {interval: year},
-                      attribute: current_period_end, as: days_until, pick: lowest}
-        """
-    ),
-).section("measures", Catalogue)
+DOCUMENT = read_text(
+    """
+    blueprint: 1
+    name: bench
+    segments: {all: {}}
+    journeys:
+      all:
+        stages:
+          onboarding:
+            expected: 90d
+            milestones: {first_report: {when: "reports >= 1", expected: 30d}}
+          established: {}
+        transitions: [{from: onboarding, to: established, when: "days_known >= 90"}]
+    measures:
+      active_people: {kind: people, of: [product.used, person.signed_in, report.viewed], window: 28d}
+      active_before: {kind: people, of: [product.used, person.signed_in, report.viewed], window: 28d, shift: 28d}
+      reports: {kind: count, of: [report.viewed], window: 28d}
+      exports: {kind: count, of: [data.exported], window: 28d}
+      failed: {kind: count, of: [invoice.payment_failed], window: 28d}
+      advanced:
+        {kind: count, of: [{event: product.used, where: {feature: [forecasting, api access]}}], window: 28d}
+      since_sign_in: {kind: days_since, of: [person.signed_in]}
+      nps: {kind: last, of: [survey.answered], valid_for: 180d}
+      open_invoices: {kind: things, type: invoice, state: [open, past_due]}
+      mrr: {kind: things, type: subscription, state: [active], sum: mrr_minor}
+      licences: {kind: things, type: subscription, state: [active], sum: quantity}
+      renews_in: {kind: attribute, type: subscription, state: [active], where: {interval: year},
+                  attribute: current_period_end, as: days_until, pick: lowest}
+    profiles:
+      all:
+        indicators:
+          product_engagement:
+            weight: 30
+            measures:
+              active_people: {weight: 2, curve: [[0, 0], [3, 40], [8, 100]]}
+              since_sign_in: {curve: [[0, 100], [14, 60], [60, 0]]}
+          business_outcomes:
+            weight: 25
+            measures: {reports: {curve: [[0, 0], [2, 60], [6, 100]]}, exports: {curve: [[0, 20], [2, 100]]}}
+          service_utilisation: {weight: 15, measures: {advanced: {curve: [[0, 0], [4, 100]]}}}
+          customer_satisfaction: {weight: 20, measures: {nps: {curve: [[0, 0], [10, 100]]}}}
+          support_operations: {weight: 10, measures: {open_invoices: {curve: [[0, 100], [3, 0]]}}}
+        caps: [{name: payment_failed, when: "failed > 0", at_most: 60}]
+        floor: 0.5
+        bands: {red_below: 50, green_from: 75, hysteresis: 2}
+        purple: "nps >= 9 AND active_people >= 3"
+    alerts:
+      decline: {when: "active_people < 0.8 * active_before AND active_before >= 3", severity: high, watch: true}
+    """
+)
+CATALOGUE = Blueprint(0, DOCUMENT).section("measures", Catalogue)
+
 
 BY_HAND = """
 WITH usage AS (
@@ -222,49 +258,99 @@ async def prepared(accounts: int, events: int) -> AsyncIterator[Database]:
         yield database
 
 
-async def by_hand(session: AsyncSession) -> list[Any]:
+NEWS = """
+INSERT INTO event (source_account_id, id, kind, occurred_at, recorded_at, flow, people, attributes)
+SELECT md5('product' || i)::uuid, gen_random_uuid(), 'product.used', $1, $1, 'operational_execution',
+  ARRAY[md5('source' || i || '/' || 1 + i % 8)::uuid], '{"feature": "filters"}'
+FROM generate_series(1, $2::int) AS i
+"""
+"""One event for every account."""
+
+
+async def by_hand(session: AsyncSession, as_of: datetime = AS_OF) -> list[Any]:
     """The rows of the statement that was written by hand."""
     driver = await driver_connection(session)
-    rows: list[Any] = await driver.fetch(BY_HAND, AS_OF)
+    rows: list[Any] = await driver.fetch(BY_HAND, as_of)
     return rows
 
 
-async def computed(session: AsyncSession) -> pl.DataFrame:
+async def computed(session: AsyncSession, as_of: datetime = AS_OF) -> pl.DataFrame:
     """The frame of the same measures."""
-    return await compute(session, CATALOGUE, None, as_of=AS_OF)
+    return await compute(session, CATALOGUE, None, as_of=as_of)
 
 
-async def seconds(work: Callable[[AsyncSession], Awaitable[Any]], session: AsyncSession) -> float:
-    """How long it takes, by the clock on the wall."""
+async def scored(database: Database, blueprint: Blueprint, ids: list[UUID], now: datetime) -> int:
+    """Score all accounts, in the batches and transactions in which the worker does; returns how many scores changed."""
+    changed = 0
+    for start in range(0, len(ids), BATCH):
+        async with database.transaction() as session:
+            result = await score_accounts(session, blueprint, ids[start : start + BATCH], now)
+        changed += len(result.changed)
+    return changed
+
+
+async def something_happens(database: Database, accounts: int, at: datetime) -> None:
+    """Every account has an event."""
+    async with database.transaction() as session:
+        await (await driver_connection(session)).execute(NEWS, at, accounts)
+
+
+async def seconds(work: Awaitable[Any]) -> tuple[float, Any]:
+    """How long it takes, by the clock on the wall, and what it gives."""
     started = time.perf_counter()
-    await work(session)
-    return time.perf_counter() - started
+    result = await work
+    return time.perf_counter() - started, result
 
 
-async def measure(accounts: int, events: int, rounds: int) -> float:
-    """The time of `compute` as a multiple of that of the statement by hand: the median over the rounds."""
-    async with prepared(accounts, events) as database, database.reading() as session:
-        frame = await computed(session)
-        rows = await by_hand(session)
-        if [tuple(row) for row in rows] != frame.select(*rows[0].keys()).rows():
-            raise RuntimeError("the statement by hand and the measures disagree")
-        ratios = []
-        for number in range(rounds):
-            hand = await seconds(by_hand, session)
-            ours = await seconds(computed, session)
-            ratios.append(ours / hand)
-            print(f"round {number + 1}: by hand {hand:.2f} s, computed {ours:.2f} s, ratio {ratios[-1]:.2f}")
-    ratio = statistics.median(ratios)
-    print(f"{accounts:,} accounts, {events:,} events, {len(CATALOGUE.names)} measures: ratio {ratio:.2f} (goal {GOAL})")
-    return ratio
+async def check(session: AsyncSession) -> list[UUID]:
+    """See that the statement by hand and the measures agree; returns all accounts."""
+    frame = await computed(session)
+    rows = await by_hand(session)
+    if [tuple(row) for row in rows] != frame.select(*rows[0].keys()).rows():
+        raise RuntimeError("the statement by hand and the measures disagree")
+    return [UUID(row["account_id"]) for row in rows]
+
+
+async def measure(accounts: int, events: int, rounds: int) -> tuple[float, float]:
+    """The times of `compute` and of scoring as multiples of that of the statement by hand: medians over the rounds."""
+    measuring, scoring = [], []
+    async with prepared(accounts, events) as database:
+        async with database.reading() as session:
+            ids = await check(session)
+        async with database.transaction() as session:
+            await blueprints.apply(session, DOCUMENT, "bench", AS_OF)
+            blueprint = await blueprints.current(session)
+        first, _ = await seconds(scored(database, blueprint, ids, AS_OF))
+        print(f"{accounts:,} accounts scored for the first time in {first:.2f} s")
+        async with database.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            await connection.execute(text("ANALYZE"))
+        for number in range(1, rounds + 1):
+            now = AS_OF + number * timedelta(hours=1)
+            await something_happens(database, accounts, now - timedelta(minutes=1))
+            async with database.reading() as session:
+                hand, _ = await seconds(by_hand(session, now))
+                ours, _ = await seconds(computed(session, now))
+            whole, changed = await seconds(scored(database, blueprint, ids, now))
+            measuring.append(ours / hand)
+            scoring.append(whole / hand)
+            print(
+                f"round {number}: by hand {hand:.2f} s, computed {ours:.2f} s (ratio {measuring[-1]:.2f}), "
+                f"scored {whole:.2f} s (ratio {scoring[-1]:.2f}; {changed:,} scores changed)"
+            )
+    ratios = statistics.median(measuring), statistics.median(scoring)
+    print(
+        f"{accounts:,} accounts, {events:,} events, {len(CATALOGUE.names)} measures: ratio {ratios[0]:.2f} for the "
+        f"measures, {ratios[1]:.2f} for scoring (goal {GOAL})"
+    )
+    return ratios
 
 
 def main() -> None:
     """Measure; the exit code says whether the goal was reached."""
     given = [int(value) for value in sys.argv[1:4]]
     accounts, events, rounds = [*given, *(10_000, 1_000_000, 9)[len(given) :]]
-    ratio = asyncio.run(measure(accounts, events, rounds))
-    sys.exit(0 if ratio <= GOAL else 1)
+    ratios = asyncio.run(measure(accounts, events, rounds))
+    sys.exit(0 if max(ratios) <= GOAL else 1)
 
 
 if __name__ == "__main__":

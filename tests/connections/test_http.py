@@ -1,14 +1,15 @@
-"""The host's HTTP client: credentials on, declared hosts only, patient where it may be, and never a secret in an error."""
+"""The host's HTTP client: credentials on, declared hosts only, patient where it may be, no secret in an error."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
+import stamina
 from starlette.responses import JSONResponse, Response
 
 from hub.connections.http import HostClient, Purpose, origin, retry_after
@@ -19,6 +20,13 @@ from hub.sdk.errors import Ambiguous, AuthExpired, ConnectorError, Misconfigured
 from tests.connections.vendor import API_KEY, Vendor
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting() -> Iterator[None]:
+    """Retries happen as they would, without the pauses between them."""
+    with stamina.set_testing(True, attempts=10, cap=True):
+        yield
 
 
 def with_key(request: httpx.Request) -> httpx.Request:

@@ -37,11 +37,11 @@ async def test_processes_share_a_pace_and_a_backfill_has_less(kit: Kit) -> None:
     assert await seconds_for(20, backfill) >= 0.4
     busy = replace(rate, per_second=10)
     await seconds_for(8, Pace(buckets("e", busy, backfill=False), kit.queue.redis))
-    assert await seconds_for(1, Pace(buckets("e", busy, backfill=True), kit.queue.redis)) >= 0.2
+    assert await seconds_for(1, Pace(buckets("e", busy, backfill=True), kit.queue.redis)) >= 0.05
 
 
 async def test_without_redis_each_process_keeps_its_own(kit: Kit) -> None:
     """While Redis is away the rate is still kept, by each process for itself."""
     pace = Pace(buckets("c", Rate(per_second=100), backfill=False), kit.queue.redis)
-    await kit.queue.redis.rpush("hub:pace:c", "not a number")
+    await kit.queue.redis.sadd("hub:pace:c", "not a number")  # type: ignore[misc]  # redis' stubs mix two clients
     assert await seconds_for(80, pace) >= 0.2

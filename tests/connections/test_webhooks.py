@@ -430,6 +430,18 @@ async def test_when_nothing_can_be_stored_nothing_is_promised(
     assert await scalar(kit, STORED) == 2
 
 
+async def test_when_too_much_waits_vendors_are_asked_to_come_again(
+    kit: Kit, client: httpx.AsyncClient, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits for the database is bounded: beyond it a delivery is refused, and taken when there is room again."""
+    monkeypatch.setattr("hub.connections.deliveries.WAITING_BYTES", 1_000)
+    responses = await asyncio.gather(*(post(client, body_of(number)) for number in range(30)))
+    codes = [response.status_code for response in responses]
+    assert set(codes) == {202, 503}
+    assert await scalar(kit, STORED) == codes.count(202)
+    assert (await post(client, body_of(1))).status_code == 202
+
+
 async def test_one_that_cannot_be_stored_fails_alone(kit: Kit, connection: Connection) -> None:
     """Of deliveries that share a commit the one whose values PostgreSQL refuses is refused, the others are stored."""
     commits = GroupCommit(kit.database, lambda: None)

@@ -56,7 +56,7 @@ class Vendor:
                 Route("/answers/{id}", self._answering(self._answer)),
                 Route("/members", self._answering(self._members)),
                 Route("/elsewhere", self._answering(self._elsewhere)),
-                Route("/thanks", self._answering(self._thanks), methods=["POST"]),
+                Route("/thanks", self._answering(self._thanks), methods=["POST", "PATCH", "PUT"]),
                 Route("/tags", self._answering(self._tag), methods=["POST"]),
             ]
         )
@@ -130,7 +130,7 @@ def answer(number: int, **more: Any) -> dict[str, Any]:
     } | more
 
 
-class Config(BaseModel):
+class SurveysConfig(BaseModel):
     """Where the vendor is, and what it takes to talk to it."""
 
     api_key: SecretStr
@@ -186,16 +186,16 @@ def company(name: str) -> sdk.Account:
     return sdk.Account(f"company:{name}", (sdk.keys.external("surveys.company", name),))
 
 
-class Surveys(sdk.Connector[Config]):
+class Surveys(sdk.Connector[SurveysConfig]):
     """The connector: a polled stream, a full refresh, webhooks, an endpoint and three actions."""
 
     id = "surveys"
     name = "Surveys"
-    Config = Config
+    Config = SurveysConfig
     rate = sdk.Rate(per_second=100_000)
 
     @classmethod
-    def hosts(cls, config: Config) -> Sequence[str]:
+    def hosts(cls, config: SurveysConfig) -> Sequence[str]:
         return [config.base_url]
 
     def authenticate(self, request: httpx.Request) -> httpx.Request:

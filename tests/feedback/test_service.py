@@ -97,12 +97,12 @@ async def test_a_key_belongs_to_whoever_used_it(kit: Kit) -> None:
             assert refused.value.path == ("idempotencyKey",)
 
 
-@pytest.mark.parametrize("role", [Role.VIEWER, Role.MARKETING, Role.INGEST, Role.PLUGIN])
-async def test_it_takes_a_csm(kit: Kit, role: Role) -> None:
+async def test_it_takes_a_csm(kit: Kit) -> None:
     """Other roles record nothing."""
     async with kit.transaction() as session:
-        with pytest.raises(NotAllowed):
-            await record(session, viewer=Viewer("key:x", role))
+        for role in (Role.VIEWER, Role.MARKETING, Role.INGEST, Role.PLUGIN):
+            with pytest.raises(NotAllowed):
+                await record(session, viewer=Viewer("key:x", role))
 
 
 async def test_what_is_refused(kit: Kit) -> None:

@@ -82,7 +82,7 @@ async def test_kills_and_a_forgetful_broker_double_nothing_and_lose_nothing(
     workers = [await start_worker(settings) for _ in range(2)]
     kills = 0
     try:
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(300):
             while await ended(kit) < RUNS:
                 left = RUNS - len(vendor.letters)
                 target = len(vendor.letters) + chance.randint(5, 25)

@@ -158,11 +158,11 @@ async def test_by_id_only_those_that_are_eligible(session: AsyncSession) -> None
     assert set(await eligible_by_id(session, MARKETING, ids, NOW)) == {key("Acme")}
 
 
-@pytest.mark.parametrize("role", [Role.VIEWER, Role.INGEST, Role.PLUGIN])
-async def test_it_takes_marketing_or_a_csm(session: AsyncSession, role: Role) -> None:
+async def test_it_takes_marketing_or_a_csm(session: AsyncSession) -> None:
     """Others see no references."""
-    with pytest.raises(NotAllowed):
-        await eligible(session, Viewer("key:x", role), Page(10), NOW)
+    for role in (Role.VIEWER, Role.INGEST, Role.PLUGIN):
+        with pytest.raises(NotAllowed):
+            await eligible(session, Viewer("key:x", role), Page(10), NOW)
 
 
 def test_evidence_without_milestones_or_answers_is_the_health_alone() -> None:

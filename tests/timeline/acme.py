@@ -84,6 +84,7 @@ class Acme(sdk.Connector[Config]):
     id, name, Config = "acme", "Acme", Config
     broken = True
     titled = ""
+    silent: frozenset[str] = frozenset()
 
     @sdk.stream(
         record=Record, cursor=Since, key=lambda one: one.id, version=lambda one: one.version, emits={"product.used"}
@@ -97,7 +98,7 @@ class Acme(sdk.Connector[Config]):
     def _(self, record: Record) -> Iterable[sdk.Event]:
         if record.breaks and self.broken:
             raise KeyError(record.breaks)
-        for told in record.events:
+        for told in record.events if record.id not in self.silent else ():
             about = told.thing
             yield sdk.Event(
                 kind=told.kind,

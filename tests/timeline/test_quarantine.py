@@ -144,5 +144,5 @@ async def test_a_batch_that_the_database_refuses_loses_only_the_culprit(
     assert await tell(kit, acme, *records) == 30
     ((record_id, reason),) = await waiting(kit)
     assert record_id == "r7"
-    assert "index row size" in reason
+    assert "The database does not take it: index row" in reason
     assert await count(kit, "event") == 29

@@ -27,6 +27,12 @@ class Titled(Acme):
     titled = "!"
 
 
+class Silent(Acme):
+    """A version that tells nothing of two records."""
+
+    silent = frozenset({"r1", "a"})
+
+
 async def anew(kit: Kit, connection: UUID, now: datetime = LATER) -> Remapped:
     async with kit.transaction() as session:
         return await remap(session, kit.vault, connection, now=now)
@@ -34,7 +40,7 @@ async def anew(kit: Kit, connection: UUID, now: datetime = LATER) -> Remapped:
 
 async def rows(kit: Kit, columns: str) -> list[Any]:
     async with kit.reading() as session:
-        found = await session.execute(text(f"SELECT {columns} FROM event ORDER BY record_id, revision"))
+        found = await session.execute(text(f"SELECT {columns} FROM event ORDER BY record_id, kind, revision"))
         return [tuple(row) for row in found]
 
 
@@ -52,7 +58,7 @@ async def test_the_same_mapping_changes_nothing(kit: Kit) -> None:
     for connection in connections:
         done = await anew(kit, connection)
         assert (done.refused, done.retracted, done.added) == (0, 0, 0)
-        assert done.read > 100
+        assert done.read > 50
     async with kit.reading() as session:
         assert await fingerprint(session) == before
         assert (await session.execute(text("SELECT id, xmin::text FROM event ORDER BY id"))).all() == versions
@@ -67,9 +73,7 @@ async def test_what_is_told_otherwise_is_the_next_revision(kit: Kit, acme: UUID)
         assert await anew(kit, acme) == Remapped(read=1, refused=0, retracted=0, added=0)
     again = LATER + timedelta(days=1)
     assert (await anew(kit, acme, again)).added == 1
-    assert await rows(
-        kit, "revision, title, retracted_at, recorded_at = :later".replace(":later", "'2027-01-01Z'")
-    ) == [
+    assert await rows(kit, "revision, title, retracted_at, recorded_at = '2027-01-01Z'") == [
         (0, "Hi", LATER, False),
         (1, "Hi!", again, True),
         (2, "Hi", None, False),
@@ -78,29 +82,15 @@ async def test_what_is_told_otherwise_is_the_next_revision(kit: Kit, acme: UUID)
 
 async def test_what_is_no_longer_told_is_retracted(kit: Kit, acme: UUID) -> None:
     """Also the deletion of a thing that the record is not about any more; the account is marked."""
-
-    class Silent(Acme):
-        id = "acme"
-        titled = "silent"
-
     told = Told(kind="ticket.created", at=AT, account=ACME, thing=About(type="ticket", id="7", state="open"))
     await tell(kit, acme, Record(id="r1", events=[told]), Record(id="r2", events=[told]))
     await receive(kit, acme, [tombstone("r1", AT)])
     await drain(kit)
     async with kit.transaction() as session:
         await session.execute(text("DELETE FROM work_item"))
-        # The connector of the future tells nothing of this record.
-        await session.execute(
-            text(
-                "UPDATE raw_record SET payload = CAST('{\"id\": \"r1\"}' AS bytea) WHERE record_id = 'r1' AND payload IS NOT NULL"
-            )
-        )
-    assert await anew(kit, acme) == Remapped(read=3, refused=0, retracted=2, added=0)
+    with registry.using(Registry.of(Silent)):
+        assert await anew(kit, acme) == Remapped(read=3, refused=0, retracted=2, added=0)
     assert await rows(kit, "record_id, kind, retracted_at IS NULL") == [
-        ("r1", "ticket.created", False),
-        ("r1", "thing.deleted", False),
-        ("r2", "ticket.created", True),
-    ] or await rows(kit, "record_id, kind, retracted_at IS NULL") == [
         ("r1", "thing.deleted", False),
         ("r1", "ticket.created", False),
         ("r2", "ticket.created", True),
@@ -122,9 +112,6 @@ async def test_a_fact_that_another_record_still_tells_stays_in_force(kit: Kit, a
     """It points to that record from then on."""
     fact = Told(at=AT, account=ACME, natural_key="in_1/paid")
     await tell(kit, acme, Record(id="a", events=[fact]), Record(id="b", events=[fact]))
-    async with kit.transaction() as session:
-        await session.execute(
-            text("UPDATE raw_record SET payload = CAST('{\"id\": \"a\"}' AS bytea) WHERE record_id = 'a'")
-        )
-    await anew(kit, acme)
+    with registry.using(Registry.of(Silent)):
+        await anew(kit, acme)
     assert await rows(kit, "record_id, retracted_at IS NULL") == [("a", False), ("b", True)]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from typing import Any
 
 import httpx
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from sqlalchemy import text
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from sqlalchemy import Row, text
 
 from hub.cli.console import out
 from hub.cli.demo.setting import Stage
@@ -30,7 +31,8 @@ SELECT (SELECT count(*) FROM webhook_delivery WHERE processed_at IS NULL AND pro
        (SELECT count(*) FROM work_item WHERE list NOT IN ('streams_to_sync', 'accounts_to_score') AND due_at <= now())
          + (SELECT count(*) FROM outbox WHERE position IS NULL) AS others,
        (SELECT count(*) FROM event WHERE connection_id IS NOT NULL) AS events,
-       (SELECT count(*) FROM health) AS scored
+       (SELECT count(*) FROM health) AS scored,
+       (SELECT coalesce(sum(records), 0) FROM checkpoint) AS read
 """
 
 
@@ -41,18 +43,19 @@ async def bring_history(kit: Kit, stage: Stage, sandbox: Sandbox, screen: Screen
     history = list(sandbox.history())
     sender = sandbox.segment(f"{screen.url}/in/segment", upload_size=BATCH, gzip=True)
     with _progress(screen) as progress:
-        sending = progress.add_task("Segment sends two years of usage", total=len(history), note="")
-        scoring = progress.add_task("normalised, resolved, recorded, scored", total=None, note="")
+        sending = progress.add_task("Segment sends usage", total=len(history), figures="")
+        told = Told(progress)
 
         def note(sent: Sent) -> None:
             stage.remember(sent=sent.sent)
-            progress.update(sending, completed=sent.sent)
+            progress.update(sending, completed=sent.sent, figures=f"{sent.sent:,} of {len(history):,} messages")
 
         before = stage.world()["sent"]
         progress.update(sending, completed=before)
-        watching = asyncio.create_task(_until_quiet(kit, progress, scoring, expected=len(history)))
+        watching = asyncio.create_task(_until_quiet(kit, told, expected=len(history)))
         try:
             await sender.send(history, after=before, progress=note)
+            progress.update(sending, completed=len(history), figures=f"{len(history):,} messages")
             await watching
         finally:
             watching.cancel()
@@ -62,15 +65,36 @@ async def bring_history(kit: Kit, stage: Stage, sandbox: Sandbox, screen: Screen
 
 def _progress(screen: Screen) -> Progress:
     return Progress(
-        SpinnerColumn(),
+        SpinnerColumn(finished_text="✓"),
         TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[note]}", style="dim"),
+        BarColumn(bar_width=12),
+        TextColumn("{task.fields[figures]}", style="dim"),
         TimeElapsedColumn(),
         console=out,
         disable=screen.quiet,
     )
+
+
+class Told:
+    """What the worker has done so far, as two lines of the progress: nobody knows beforehand how much it will be."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._reading = progress.add_task("Stripe is read", total=None, figures="")
+        self._recording = progress.add_task("Recorded and scored", total=None, figures="")
+
+    def update(self, left: Row[Any]) -> None:
+        """Show the figures of `LEFT`."""
+        self._progress.update(self._reading, figures=f"{left.read:,} records")
+        figures = f"{left.events:,} events, {left.scored:,} accounts"
+        self._progress.update(self._recording, figures=figures)
+        if left.read and not left.streams:
+            self._progress.update(self._reading, total=1, completed=1)
+
+    def done(self) -> None:
+        """Everything is in."""
+        for task in (self._reading, self._recording):
+            self._progress.update(task, total=1, completed=1)
 
 
 async def _server_ready(screen: Screen) -> None:
@@ -87,7 +111,7 @@ async def _server_ready(screen: Screen) -> None:
     raise HubError("The server did not start.", remedy=f"See {screen.logs / 'serve.log'}.")
 
 
-async def _until_quiet(kit: Kit, progress: Progress, task: object, *, expected: int) -> None:
+async def _until_quiet(kit: Kit, told: Told, *, expected: int) -> None:
     """Show what the worker has done, until nothing is left to do and nothing more comes."""
     quiet = 0
     while quiet < 3:
@@ -96,5 +120,6 @@ async def _until_quiet(kit: Kit, progress: Progress, task: object, *, expected: 
         waiting = left.deliveries + left.records + left.streams + left.to_score + left.others
         complete = left.events >= expected and not waiting
         quiet = quiet + 1 if complete else 0
-        progress.update(task, completed=left.events, note=f"{left.scored} accounts scored")  # type: ignore[arg-type]
+        told.update(left)
         await asyncio.sleep(0.2)
+    told.done()

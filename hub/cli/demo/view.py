@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from random import Random
 from typing import Any
 
 import httpx
-from rich.console import Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
@@ -35,11 +36,13 @@ OF_BAND = "\n  ".join(f"{band}: accounts(first: 1, filter: {{band: [{band}]}}) {
 OVERVIEW = f"""
 query Demo {{
   {OF_BAND}
-  watchList(first: 8) {{
+  watchList(first: 6) {{
     nodes {{ reasons {{ rule }} revenueAtRisk {{ formatted }} account {{ name health {{ band points }} }} }}
   }}
+  watched: watchList(first: 100) {{ nodes {{ id }} }}
   alerts(first: 100, filter: {{status: [OPEN, ACKNOWLEDGED]}}) {{ nodes {{ id }} }}
-  runs(first: 8) {{ nodes {{ play status account {{ name }} steps {{ name status }} }} }}
+  runs(first: 6) {{ nodes {{ play status account {{ name }} steps {{ name status }} }} }}
+  started: runs(first: 100) {{ nodes {{ id }} }}
   tasks(first: 100, filter: {{status: [OPEN]}}) {{ nodes {{ id }} }}
 }}
 """
@@ -59,6 +62,13 @@ QUERIES = (
 REFRESH_SECONDS = 1.0
 MOMENTS_A_SECOND = 2.0
 LOOKING_USERS = 15
+LIST_ROWS = 6
+SMALL_HEIGHT = 34
+"""A terminal with fewer lines shows the bands in one of them."""
+
+ACCOUNT_NAME = re.compile(r"\{\{\s*account\.name\s*\}\}")
+SIGNS = {"DONE": "✓", "FAILED": "✗", "UNKNOWN": "?", "SKIPPED": "–"}
+"""How a step went; one that is still to come has a circle."""
 
 
 @dataclass
@@ -69,7 +79,7 @@ class Screen:
     key: str
     logs: Path
     quiet: bool = False
-    moments: deque[Moment] = field(default_factory=lambda: deque(maxlen=6))
+    moments: deque[Moment] = field(default_factory=lambda: deque(maxlen=LIST_ROWS))
     seen: int = 0
 
     def note(self, moment: Moment) -> None:
@@ -80,8 +90,8 @@ class Screen:
         """The last word of a headless run."""
         out.print(_bands(facts["bands"]))
         out.print(
-            f"{facts['open_alerts']} open alerts, {len(facts['watch_list'])} accounts on the watch list, "
-            f"{len(facts['runs'])} runs of plays, {facts['open_tasks']} open tasks; all in within {facts['seconds']} s."
+            f"{facts['open_alerts']} open alerts, {facts['watched']} accounts on the watch list, "
+            f"{facts['started']} runs of plays, {facts['open_tasks']} open tasks; all in within {facts['seconds']} s."
         )
 
 
@@ -97,7 +107,9 @@ async def overview(screen: Screen) -> dict[str, Any]:
     return {
         "bands": {band.lower(): data[band]["totalCount"] for band in BANDS},
         "open_alerts": len(data["alerts"]["nodes"]),
+        "watched": len(data["watched"]["nodes"]),
         "watch_list": data["watchList"]["nodes"],
+        "started": len(data["started"]["nodes"]),
         "runs": data["runs"]["nodes"],
         "open_tasks": len(data["tasks"]["nodes"]),
     }
@@ -112,7 +124,7 @@ async def watch(kit: Kit, sandbox: Sandbox, screen: Screen, stop: asyncio.Event)
         with Live(console=out, refresh_per_second=2, screen=False) as live:
             while not stop.is_set():
                 with suppress(httpx.TransportError):
-                    live.update(picture(screen, await overview(screen)))
+                    live.update(picture(screen, await overview(screen), out))
                 with suppress(TimeoutError):
                     async with asyncio.timeout(REFRESH_SECONDS):
                         await stop.wait()
@@ -133,51 +145,85 @@ async def _users_look(sandbox: Sandbox, screen: Screen) -> None:
         await asyncio.sleep(REFRESH_SECONDS)
 
 
-def picture(screen: Screen, facts: Mapping[str, Any]) -> Group:
-    """The whole view."""
+def picture(screen: Screen, facts: Mapping[str, Any], console: Console) -> Group:
+    """The whole view, no higher than the terminal: the lists share what the rest of it leaves."""
+    bands = _bands(facts["bands"]) if console.height >= SMALL_HEIGHT else _bands_in_a_line(facts["bands"])
+    head, foot = _panel(f"{sum(facts['bands'].values())} accounts by health", bands), _invitation(screen)
+    taken = sum(len(console.render_lines(part, pad=False)) for part in (head, foot))
+    rows = max(1, min(LIST_ROWS, (console.height - 1 - taken) // 3 - 2))
+    tasks = f"{facts['open_tasks']} tasks for people open"
     return Group(
-        Panel(_bands(facts["bands"]), title="Accounts by health", title_align="left"),
-        Panel(_watch_list(facts["watch_list"]), title="Watch list", title_align="left"),
-        Panel(_runs(facts["runs"]), title=f"Plays ({facts['open_tasks']} open tasks)", title_align="left"),
-        Panel(_moments(screen), title=f"Coming in ({screen.seen} since the start)", title_align="left"),
-        _invitation(screen),
+        head,
+        _panel("Watch list: score, why, revenue at risk in a year", _watch_list(facts["watch_list"][:rows])),
+        _panel(f"Plays: {facts['started']} runs, {tasks}", _runs(facts["runs"][:rows])),
+        _panel(f"Coming in: {screen.seen} since the start", _moments(list(screen.moments)[-rows:])),
+        foot,
     )
 
 
-def _bands(bands: Mapping[str, int]) -> Table:
-    total = max(1, sum(bands.values()))
-    table = Table.grid(padding=(0, 2))
-    for band, (colour, meaning) in BANDS.items():
-        count = bands[band.lower()]
-        bar = "█" * round(40 * count / total)
-        table.add_row(Text(band.lower(), style=f"bold {colour}"), str(count), Text(bar, style=colour), meaning)
+def _panel(title: str, content: RenderableType) -> Panel:
+    return Panel(content, title=title, title_align="left", border_style="bright_black")
+
+
+def _list(columns: int, *, elastic: int, right: frozenset[int] = frozenset()) -> Table:
+    """A table without lines; an entry stays one line, for which the elastic column is cut."""
+    table = Table.grid(padding=(0, 2), expand=True)
+    for column in range(columns):
+        table.add_column(
+            justify="right" if column in right else "left",
+            ratio=1 if column == elastic else None,
+            no_wrap=True,
+            overflow="ellipsis",
+        )
     return table
 
 
-def _watch_list(entries: list[Mapping[str, Any]]) -> Table:
-    table = Table.grid(padding=(0, 2))
+def _bands(bands: Mapping[str, int]) -> Table:
+    most = max(1, *bands.values())
+    table = _list(4, elastic=3, right=frozenset({1}))
+    for band, (colour, meaning) in BANDS.items():
+        count = bands[band.lower()]
+        bar = "█" * round(32 * count / most)
+        table.add_row(Text(band.lower(), style=f"bold {colour}"), str(count), Text(meaning), Text(bar, style=colour))
+    return table
+
+
+def _bands_in_a_line(bands: Mapping[str, int]) -> Text:
+    parts = (
+        Text(f"{bands[band.lower()]} {band.lower()}", style=f"bold {colour}") for band, (colour, _) in BANDS.items()
+    )
+    return Text("   ").join(parts)
+
+
+def _watch_list(entries: Sequence[Mapping[str, Any]]) -> Table:
+    table = _list(4, elastic=2, right=frozenset({0, 3}))
     for entry in entries:
         health = entry["account"]["health"]
         colour, _ = BANDS[health["band"]]
         points = "–" if health["points"] is None else f"{health['points']:.0f}"
         money = entry["revenueAtRisk"]["formatted"] if entry["revenueAtRisk"] else ""
         reasons = ", ".join(sorted({reason["rule"].replace("_", " ") for reason in entry["reasons"]}))
-        table.add_row(Text(points, style=f"bold {colour}"), entry["account"]["name"], reasons, money)
+        table.add_row(Text(points, style=f"bold {colour}"), Text(entry["account"]["name"]), Text(reasons), Text(money))
     return table
 
 
-def _runs(runs: list[Mapping[str, Any]]) -> Table:
-    table = Table.grid(padding=(0, 2))
+def _runs(runs: Sequence[Mapping[str, Any]]) -> Table:
+    table = _list(3, elastic=2)
     for run in runs:
-        steps = " → ".join(f"{step['name']} {step['status'].lower()}" for step in run["steps"])
-        table.add_row(run["play"], run["account"]["name"], run["status"].lower(), Text(steps, style="dim"))
+        account = run["account"]["name"]
+        steps = " → ".join(_step(step, account) for step in run["steps"])
+        table.add_row(Text(run["play"].replace("_", " ")), Text(account), Text(steps, style="dim"))
     return table
 
 
-def _moments(screen: Screen) -> Table:
-    table = Table.grid(padding=(0, 2))
-    for moment in screen.moments:
-        table.add_row(Text(f"{moment.at:%H:%M:%S}", style="dim"), moment.company.name, moment.title)
+def _step(step: Mapping[str, Any], account: str) -> str:
+    return f"{SIGNS.get(step['status'], '○')} {ACCOUNT_NAME.sub(lambda _: account, step['name'])}"
+
+
+def _moments(moments: Sequence[Moment]) -> Table:
+    table = _list(3, elastic=2)
+    for moment in moments:
+        table.add_row(Text(f"{moment.at:%H:%M:%S}", style="dim"), Text(moment.company.name), Text(moment.title))
     return table
 
 
@@ -187,5 +233,4 @@ def _invitation(screen: Screen) -> Panel:
     lines.add_row("key", Text(screen.key, style="bold"))
     for title, query in QUERIES:
         lines.add_row(title, Text(query, style="dim"))
-    clock = datetime.now(UTC)
-    return Panel(lines, title=f"Try it (Ctrl-C stops; {clock:%H:%M:%S} UTC)", title_align="left")
+    return _panel(f"Try it (Ctrl-C stops; {datetime.now(UTC):%H:%M:%S} UTC)", lines)

@@ -10,8 +10,8 @@ import strawberry
 from hub.accounts.queries import READERS
 from hub.graphql.context import Info
 from hub.graphql.declare import about, output, resolved, vocabulary
-from hub.graphql.types.health import MICRO
 from hub.graphql.types.node import AnAccount, Node, promised_account
+from hub.graphql.types.scores import MICRO
 from hub.references import service as references
 from hub.references.service import EvidenceKind
 
