@@ -10,6 +10,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY hub ./hub
 COPY plugins ./plugins
 COPY examples/blueprints ./examples/blueprints
+COPY examples/queries ./examples/queries
 RUN python -m venv /opt/hub \
  && /opt/hub/bin/pip install . ./plugins/segment ./plugins/stripe ./plugins/inapp
 

@@ -27,6 +27,10 @@ Host = Annotated[str | None, typer.Option(help="Address to bind to. Default: HUB
 Port = Annotated[int | None, typer.Option(help="Port to bind to; 0 picks a free one. Default: HUB_PORT, or 8000.")]
 
 
+SHUTDOWN_SECONDS = 3
+"""How long open requests may take to end: event streams never would."""
+
+
 def serve(host: Host = None, port: Port = None) -> None:
     """Serve the GraphQL API and the webhook intake."""
     with servers() as settings:
@@ -87,7 +91,15 @@ async def _serve(settings: Settings) -> None:
     listener = _listen(settings)
     url = address(listener)
     follow_parent()
-    config = uvicorn.Config(create_app(settings), log_config=None, access_log=False, loop="uvloop", http="httptools")
+    config = uvicorn.Config(
+        create_app(settings),
+        log_config=None,
+        access_log=False,
+        loop="uvloop",
+        http="httptools",
+        ws_max_size=1_000_000,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
     server = uvicorn.Server(config)
     say(f"Serving GraphQL at {url}/graphql (Ctrl-C stops).")
     await server.serve(sockets=[listener])

@@ -16,7 +16,7 @@ from hub.health.model import Alert, Health, Score, Watch
 from hub.health.results import Result, Standing
 from hub.health.vocabulary import AlertStatus, Band, WatchStatus
 from hub.health.watching import Entry
-from hub.kit.db import insert_rows, json_text, merge_by_copy
+from hub.kit.db import driver_connection, insert_rows, json_text
 from hub.kit.paging import among
 
 SCORE: Table = Score.__table__  # type: ignore[assignment]  # a mapped class's table is a Table
@@ -82,21 +82,24 @@ async def keep_health(
     }
     arrays = ", ".join(f"CAST(:{name} AS {kind}[])" for name, (kind, _) in columns.items())
     names = ", ".join(columns)
-    updates = ", ".join(f"{name} = excluded.{name}" for name in (*columns, "scored_at") if name != "account_id")
+    updates = ", ".join(f"{name} = r.{name}" for name in columns if name != "account_id")
     found = await session.execute(
         text(
-            f"INSERT INTO health ({names}, scored_at) SELECT {names}, CAST(:now AS timestamptz) "
-            f"FROM unnest({arrays}) AS r({names}) ORDER BY account_id "
-            f"ON CONFLICT (account_id) DO UPDATE SET {updates} "
-            "WHERE health.account_id = ANY(CAST(:held AS uuid[])) RETURNING account_id"
+            f"WITH r AS (SELECT * FROM unnest({arrays}, CAST(:held AS boolean[])) AS r({names}, held)), "
+            f"updated AS (UPDATE health SET {updates}, scored_at = CAST(:now AS timestamptz) FROM r "
+            "WHERE r.held AND health.account_id = r.account_id RETURNING health.account_id), "
+            f"inserted AS (INSERT INTO health ({names}, scored_at) SELECT {names}, CAST(:now AS timestamptz) FROM r "
+            "WHERE NOT held ORDER BY account_id ON CONFLICT DO NOTHING RETURNING account_id) "
+            "SELECT account_id FROM updated UNION ALL SELECT account_id FROM inserted"
         ),
-        {name: values for name, (_, values) in columns.items()} | {"held": list(held), "now": now},
+        {name: values for name, (_, values) in columns.items()}
+        | {"held": [one.account_id in held for one in results], "now": now},
     )
     return {account_id for (account_id,) in found}
 
 
 async def keep_scores(session: AsyncSession, results: Sequence[Result], version: int, now: datetime) -> None:
-    """Write scores by COPY."""
+    """Write scores by COPY, straight into the table: their ids are new, so none can be there already."""
     if not results:
         return
     rows = [
@@ -132,7 +135,8 @@ async def keep_scores(session: AsyncSession, results: Sequence[Result], version:
         "terms",
         "blueprint_version",
     )
-    await merge_by_copy(session, SCORE, columns, rows, order_by=("id",))
+    driver = await driver_connection(session)
+    await driver.copy_records_to_table(SCORE.name, records=rows, columns=list(columns))
 
 
 async def standing_alerts(session: AsyncSession, account_ids: Collection[UUID]) -> list[StandingAlert]:

@@ -117,7 +117,8 @@ async def merge_by_copy(
             f"AS SELECT {names} FROM {table.name} WITH NO DATA"
         )
     )
-    await session.execute(text(f"TRUNCATE {stage}"))
+    # TRUNCATE would make a new file each time; that of the last transaction's rows came with its end.
+    await session.execute(text(f"DELETE FROM {stage}"))
     driver = await driver_connection(session)
     await driver.copy_records_to_table(stage, records=rows, columns=list(columns))
     returned = ", ".join(f'{table.name}."{column}"' for column in returning) or "1"
@@ -162,10 +163,12 @@ async def insert_rows(
 async def driver_connection(session: AsyncSession) -> Any:
     """The asyncpg connection under a session, inside the session's transaction."""
     connection = await session.connection()
-    # SQLAlchemy begins the transaction with the first statement: without one, a COPY would commit by itself.
-    await connection.execute(text("SELECT 1"))
     raw = await connection.get_raw_connection()
-    return raw.driver_connection
+    driver: Any = raw.driver_connection
+    if not driver.is_in_transaction():
+        # SQLAlchemy begins the transaction with the first statement: without one, a COPY would commit by itself.
+        await connection.execute(text("SELECT 1"))
+    return driver
 
 
 async def try_lock(session: AsyncSession, *name: str | UUID) -> bool:

@@ -10,6 +10,12 @@ from uuid import UUID
 
 import uuid_utils.compat as uuid_utils
 
+_VERSION_8 = 8 << 76 | 2 << 62
+"""The version and the variant of a UUIDv8, where RFC 9562 puts them."""
+
+_RANDOM_BITS = ~(15 << 76 | 3 << 62)
+"""All the other bits."""
+
 
 def new_id() -> UUID:
     """A UUIDv7 (RFC 9562): unique, and sorted by the time of its making."""
@@ -21,12 +27,6 @@ def derived_id(*parts: str | int | UUID) -> UUID:
 
     The prefix keeps ("ab", "c") and ("a", "bc") apart. Lone surrogates, which vendors do send, are kept as they are.
     """
-    digest = blake2b(digest_size=16)
-    for part in parts:
-        text = str(part).encode("utf-8", "surrogatepass")
-        digest.update(len(text).to_bytes(4, "big"))
-        digest.update(text)
-    raw = bytearray(digest.digest())
-    raw[6] = (raw[6] & 0x0F) | 0x80
-    raw[8] = (raw[8] & 0x3F) | 0x80
-    return UUID(bytes=bytes(raw))
+    texts = [str(part).encode("utf-8", "surrogatepass") for part in parts]
+    digest = blake2b(b"".join([len(text).to_bytes(4, "big") + text for text in texts]), digest_size=16).digest()
+    return UUID(int=int.from_bytes(digest, "big") & _RANDOM_BITS | _VERSION_8)

@@ -162,7 +162,7 @@ def picture(screen: Screen, facts: Mapping[str, Any], console: Console) -> Group
 
 
 def _panel(title: str, content: RenderableType) -> Panel:
-    return Panel(content, title=title, title_align="left", border_style="bright_black")
+    return Panel(content, title=Text(title, style="bold"), title_align="left", border_style="bright_black")
 
 
 def _list(columns: int, *, elastic: int, right: frozenset[int] = frozenset()) -> Table:
@@ -210,14 +210,10 @@ def _watch_list(entries: Sequence[Mapping[str, Any]]) -> Table:
 def _runs(runs: Sequence[Mapping[str, Any]]) -> Table:
     table = _list(3, elastic=2)
     for run in runs:
-        account = run["account"]["name"]
-        steps = " → ".join(_step(step, account) for step in run["steps"])
-        table.add_row(Text(run["play"].replace("_", " ")), Text(account), Text(steps, style="dim"))
+        # A step's name is a template; the account stands beside it already.
+        steps = (f"{SIGNS.get(step['status'], '○')} {ACCOUNT_NAME.sub('them', step['name'])}" for step in run["steps"])
+        table.add_row(Text(run["play"].replace("_", " ")), Text(run["account"]["name"]), Text(" → ".join(steps)))
     return table
-
-
-def _step(step: Mapping[str, Any], account: str) -> str:
-    return f"{SIGNS.get(step['status'], '○')} {ACCOUNT_NAME.sub(lambda _: account, step['name'])}"
 
 
 def _moments(moments: Sequence[Moment]) -> Table:

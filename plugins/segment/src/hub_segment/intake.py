@@ -131,9 +131,19 @@ def refuse(delivery: sdk.Delivery) -> sdk.Reply | None:
         return _bad(f"a batch has at most {MAX_BATCH_EVENTS} events, this one has {len(messages)}")
     if len(delivery.body) > MAX_EVENT_BYTES:
         for position, message in enumerate(messages):
-            if len(json.dumps(message, separators=(",", ":"), ensure_ascii=True)) > MAX_EVENT_BYTES:
+            if _is_too_large(message):
                 return _bad(f"event {position} is larger than {MAX_EVENT_BYTES} bytes")
     return None
+
+
+def _is_too_large(message: Any) -> bool:
+    """Whether the message, escaped to ASCII, is over the limit."""
+    try:
+        if len(orjson.dumps(message)) * 3 <= MAX_EVENT_BYTES:
+            return False  # escaping at most triples it: two bytes of UTF-8 become six characters
+    except TypeError:
+        pass  # lone surrogates, which the fast encoder refuses
+    return len(json.dumps(message, separators=(",", ":"), ensure_ascii=True)) > MAX_EVENT_BYTES
 
 
 def _messages(document: Any) -> list[Any]:
