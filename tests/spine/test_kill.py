@@ -14,16 +14,17 @@ from hub.sandbox import Sandbox, SendingFailed, invent, synthetic_books
 from .conftest import RunningHub, add_connection
 
 RECORDS = 20_000
+COMPANIES = 24
 KILLS = 12
 SEED = 20_000
 
 
 @pytest.mark.parametrize("seed", [SEED])
 async def test_killed_at_random_nothing_is_lost_and_nothing_doubled(hub: RunningHub, seed: int) -> None:
-    """20,000 invoices are synced and the usage of 60 accounts is sent, while server, worker and Redis keep dying."""
+    """20,000 invoices are synced and the usage of 24 accounts is sent, while server, worker and Redis keep dying."""
     until = datetime.now(UTC)
     books = synthetic_books(invoices=RECORDS, customers=200, until=until)
-    async with Sandbox(invent(until=until), books=books).running() as sandbox:
+    async with Sandbox(invent(accounts=COMPANIES, until=until), books=books).running() as sandbox:
         config = {"api_key": sandbox.stripe_key, "base_url": sandbox.stripe_url}
         await add_connection(hub.kit, "stripe", "billing", config)
         sending = asyncio.create_task(send_history(hub, sandbox))
@@ -81,11 +82,10 @@ async def every_record_once(hub: RunningHub, messages: set[str]) -> None:
 async def every_step_once(hub: RunningHub) -> None:
     """Each declining account has one run; each of its steps was done once: one message a person, one task."""
     runs = await hub.rows("SELECT id, account_id FROM run WHERE play = 'win_back'")
-    assert len(runs) >= 5
+    assert len(runs) >= 2
     assert len({account for _, account in runs}) == len(runs)
-    steps = await hub.rows("SELECT run_id, index, status FROM run_step")
-    assert {status for _, _, status in steps} == {"done"}
-    assert len(steps) == 2 * len(runs)
+    steps = await hub.rows("SELECT kind, status, count(*) FROM run_step GROUP BY kind, status ORDER BY kind")
+    assert steps == [("action", "done", len(runs)), ("task", "waiting", len(runs))], "a task waits for its person"
     messages = await hub.rows(
         "SELECT count(*), count(DISTINCT key), count(DISTINCT (recipient, left(key, 36))) FROM mailbox_message"
     )

@@ -87,8 +87,9 @@ async def state_of(kit: Kit) -> tuple[str, str]:
     async with kit.reading() as session:
         found = await session.execute(
             text(
-                "SELECT array_agg(s.place ORDER BY s.place) AS places, a.name, c.micro_points, c.coverage_ppm, "
-                "c.band, c.stage, c.terms FROM health h JOIN score c ON c.id = h.score_id JOIN account a ON a.id = h.account_id "
+                "SELECT array_agg(s.place ORDER BY s.place) AS places, a.name, "
+                "c.micro_points, c.coverage_ppm, c.band, c.stage, c.terms "
+                "FROM health h JOIN score c ON c.id = h.score_id JOIN account a ON a.id = h.account_id "
                 "JOIN source_account s ON s.account_id = a.id AND s.connection_id IS NOT NULL GROUP BY a.id, c.id"
             )
         )
