@@ -88,7 +88,7 @@ async def _claims_of(session: AsyncSession, keyring: Keyring, sources: Collectio
         ),
         {"sources": list(sources)},
     )
-    return [Claim(source, connection, (kind, value)) for source, connection, kind, value in rows]
+    return [Claim(source, connection, (kind, value)) for source, connection, kind, value in rows.all()]
 
 
 async def _claimants(session: AsyncSession, keyring: Keyring, names: Collection[KeyName]) -> list[Claim]:
@@ -101,7 +101,7 @@ async def _claimants(session: AsyncSession, keyring: Keyring, names: Collection[
         ),
         _pairs(names),
     )
-    return [Claim(source, connection, (kind, value)) for source, connection, kind, value in rows]
+    return [Claim(source, connection, (kind, value)) for source, connection, kind, value in rows.all()]
 
 
 async def _crowds(session: AsyncSession, keyring: Keyring, names: Collection[KeyName]) -> dict[KeyName, int]:

@@ -37,7 +37,7 @@ async def resolve_people(session: AsyncSession, sources: Collection[UUID], now: 
         {"sources": [source for group in groups for source in group]},
     )
     before, anchored = {}, {}
-    for row in rows:
+    for row in rows.all():
         before[row.source] = row.person_id
         if row.id is not None:
             anchored[row.source] = row.id

@@ -63,7 +63,7 @@ async def _account_sources(session: AsyncSession, account_ids: Collection[UUID])
         {"ids": list(account_ids)},
     )
     found: dict[UUID, list[Source]] = defaultdict(list)
-    for row in rows:
+    for row in rows.all():
         keys = tuple(zip(row.kinds, row.values, strict=True))
         if any(founds(key) for key in keys):
             found[row.account_id].append(_source(row, keys))
@@ -85,7 +85,7 @@ async def people(session: AsyncSession, person_ids: Collection[UUID]) -> None:
     )
     sources: dict[UUID, list[Source]] = defaultdict(list)
     first: dict[UUID, Any] = {}
-    for row in rows:
+    for row in rows.all():
         sources[row.person_id].append(_source(row, tuple(zip(row.kinds, row.values, strict=True))))
         first[row.person_id] = min(first.get(row.person_id, row.first_seen_at), row.first_seen_at)
     told = {person: person_facts(parts) for person, parts in sources.items()}

@@ -44,11 +44,12 @@ class _News:
 
 async def observe(session: AsyncSession, shown: Seen, now: datetime) -> Registered:
     """Take in what was seen; people are resolved at once, source accounts by the caller."""
-    if not await _news(session, shown):
+    first = await _news(session, shown)
+    if not first:
         return Registered()
     await lock(session, LOCK)
-    # Read again: somebody else may have taken the same things in before the lock was ours.
-    fresh = await _news(session, shown)
+    # Look again at what was new: somebody else may have taken it in before the lock was ours. The known stays known.
+    fresh = await _news(session, _only(shown, first))
     await _write(session, "source_account", fresh.accounts)
     await _assert_accounts(session, fresh.accounts, now)
     await _write(session, "source_person", fresh.people)
@@ -59,6 +60,14 @@ async def observe(session: AsyncSession, shown: Seen, now: datetime) -> Register
     return Registered(
         frozenset(id_ for id_, known in fresh.accounts.items() if known.unresolved),
         frozenset(await _refresh_accounts(session, fresh)),
+    )
+
+
+def _only(shown: Seen, first: _News) -> Seen:
+    return Seen(
+        {id_: shown.accounts[id_] for id_ in first.accounts},
+        {id_: shown.people[id_] for id_ in first.people},
+        {stay: shown.stays[stay] for stay in first.stays},
     )
 
 
@@ -83,7 +92,7 @@ async def _known(session: AsyncSession, table: str, ids: Collection[UUID]) -> di
     )
     found = {
         row.id: Known(row.connection_id, row.place, row.first_seen_at, profile=Profile(row.profile, row.profile_times))
-        for row in rows
+        for row in rows.all()
     }
     for id_, key in await _known_keys(session, table, list(found)):
         found[id_].keys.add(key)
@@ -97,7 +106,7 @@ async def _known_keys(session: AsyncSession, table: str, ids: Collection[UUID]) 
         else "source_person_id, kind, value, 'is' FROM person_key WHERE source_person_id"
     )
     rows = await session.execute(text(f"SELECT {columns} = ANY(CAST(:ids AS uuid[]))"), {"ids": list(ids)})
-    return [(id_, (kind, value, relation)) for id_, kind, value, relation in rows]
+    return [(id_, (kind, value, relation)) for id_, kind, value, relation in rows.all()]
 
 
 async def _known_stays(session: AsyncSession, people: Collection[UUID]) -> dict[tuple[UUID, UUID], date]:
@@ -110,7 +119,7 @@ async def _known_stays(session: AsyncSession, people: Collection[UUID]) -> dict[
         ),
         {"people": list(people)},
     )
-    return {(person, place): day for person, place, day in rows}
+    return {(person, place): day for person, place, day in rows.all()}
 
 
 async def _write(session: AsyncSession, table: str, fresh: dict[UUID, Known]) -> None:

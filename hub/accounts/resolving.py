@@ -163,7 +163,7 @@ async def _moves(
     )
     return [
         Move(source, before, homes[source], tuple(sorted(set(evidence.get(source, ()))))[:MOST_EVIDENCE])
-        for source, before in rows
+        for source, before in rows.all()
         if before != homes[source]
     ]
 
@@ -188,7 +188,7 @@ async def _memberships(session: AsyncSession, sources: Collection[UUID]) -> dict
         {"sources": list(sources)},
     )
     found: dict[UUID, list[KeyName]] = defaultdict(list)
-    for source, kind, value in rows:
+    for source, kind, value in rows.all():
         found[source].append((kind, value))
     return found
 
@@ -204,7 +204,7 @@ async def _owners(session: AsyncSession, names: Collection[KeyName]) -> dict[Key
         _pairs(names),
     )
     found: dict[KeyName, set[UUID]] = defaultdict(set)
-    for kind, value, account in rows:
+    for kind, value, account in rows.all():
         found[kind, value].add(account)
     return found
 

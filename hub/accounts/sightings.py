@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from hashlib import blake2b
 from uuid import UUID
 
-from hub.accounts.places import source_account_id, source_person_id
+from hub.accounts.places import REMEMBERED, source_account_id, source_person_id
 from hub.accounts.profiles import Profile, combined, told
 from hub.kit.storable import storable
 from hub.sdk import keys
@@ -109,6 +110,7 @@ def _own(person_keys: Iterable[Key]) -> list[Key]:
     return [key for key in person_keys if key.relation is Relation.IS]
 
 
+@lru_cache(maxsize=REMEMBERED)
 def asserted(key: Key) -> AssertedKey:
     """The key as it is stored and compared. Raises `ValueError` when its parts are not text."""
     if not (isinstance(key.kind, str) and isinstance(key.value, str)):

@@ -18,6 +18,7 @@ COMMANDS = {
     "db": "hub.cli.database:app",
     "connect": "hub.cli.connect:app",
     "sync": "hub.cli.sync:sync",
+    "quarantine": "hub.cli.quarantine:app",
     "token": "hub.cli.token:app",
     "health": "hub.cli.health:app",
     "plugin": "hub.cli.plugin:app",

@@ -54,7 +54,8 @@ def add(
     if as_json:
         print_json({"connection": chosen, "connector": connector, "webhooks": addresses})
         return
-    say(f"{chosen} is connected; its history is being read while a worker runs.")
+    polled = any(stream.interval is not None for stream in kind.streams.values())
+    say(f"{chosen} is connected{'; its history is being read while a worker runs.' if polled else '.'}")
     for address in addresses:
         say(f"Webhooks go to {address}")
 

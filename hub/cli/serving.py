@@ -153,8 +153,8 @@ def address(listener: socket.socket) -> str:
 
 
 def stop_requested() -> asyncio.Event:
-    """An event that SIGINT and SIGTERM set, for the rest of this event loop's life."""
+    """An event that SIGINT, SIGTERM and a closed terminal set, for the rest of this event loop's life."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     return stop

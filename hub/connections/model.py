@@ -14,7 +14,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from hub.kit.db import Base
 from hub.kit.ids import new_id
 
-
 NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,62}$")
 """What a connection may be called: its name is a segment of webhook addresses."""
 

@@ -110,6 +110,22 @@ async def store(session: AsyncSession, connection_id: UUID, rows: Sequence[RawRo
     return len(inserted)
 
 
+async def still_arriving(session: AsyncSession) -> bool:
+    """Whether history is known to be on its way: deliveries or records wait to be read, or a backfill is under way."""
+    found = await session.scalar(
+        text(
+            "SELECT EXISTS (SELECT 1 FROM raw_pending p JOIN connection c ON c.id = p.connection_id "
+            "WHERE c.connector = ANY(CAST(:installed AS text[]))) "
+            "OR EXISTS (SELECT 1 FROM webhook_delivery d JOIN connection c ON c.id = d.connection_id "
+            "WHERE d.processed_at IS NULL AND d.problem IS NULL AND c.connector = ANY(CAST(:installed AS text[]))) "
+            "OR EXISTS (SELECT 1 FROM checkpoint k JOIN connection c ON c.id = k.connection_id "
+            "WHERE k.backfill AND NOT k.done AND NOT k.paused AND c.status = 'active')"
+        ),
+        {"installed": sorted(registry.current().connectors)},
+    )
+    return bool(found)
+
+
 async def claim_pending(session: AsyncSession, limit: int) -> list[PendingRecord]:
     """Take up to `limit` records that wait for the timeline off their list, in the caller's transaction.
 

@@ -8,7 +8,7 @@ from hub.connections.hosting import open_connector, pure_connector
 from hub.connections.installing import Installed, add, check, find, listing, pause, reconnect, remove
 from hub.connections.quarantine import Replayed, Stage, Unreadable, quarantine, replay_quarantine
 from hub.connections.reading import Ended, SyncOutcome
-from hub.connections.records import PendingRecord, claim_pending
+from hub.connections.records import PendingRecord, claim_pending, still_arriving
 from hub.connections.scheduling import StreamKey, schedule_missing, schedule_sync
 from hub.connections.sync import Progress, sync_stream
 
@@ -39,5 +39,6 @@ __all__ = [
     "replay_quarantine",
     "schedule_missing",
     "schedule_sync",
+    "still_arriving",
     "sync_stream",
 ]

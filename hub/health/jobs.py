@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.accounts.service import TO_SCORE, mark_changed
 from hub.blueprint import service as blueprints
 from hub.blueprint.service import Blueprint
+from hub.connections.service import still_arriving
 from hub.health.service import score_accounts
 from hub.kit import work
 from hub.kit.errors import NotFound
@@ -50,7 +51,8 @@ async def drain_accounts_to_score(kit: Kit) -> int:
             blueprint = await blueprints.current(session)
         except NotFound:
             return 0
-        claims = await work.claim(session, TO_SCORE, limit=BATCH, now=now, lease=LEASE)
+        arriving = await still_arriving(session)
+        claims = await work.claim(session, TO_SCORE, limit=BATCH, now=now, lease=LEASE, still_arriving=arriving)
     if claims:
         await _score(kit, blueprint, claims, now)
     return len(claims)

@@ -82,18 +82,15 @@ async def keep_health(
     }
     arrays = ", ".join(f"CAST(:{name} AS {kind}[])" for name, (kind, _) in columns.items())
     names = ", ".join(columns)
-    updates = ", ".join(f"{name} = r.{name}" for name in columns if name != "account_id")
+    updates = ", ".join(f"{name} = excluded.{name}" for name in (*columns, "scored_at") if name != "account_id")
     found = await session.execute(
         text(
-            f"WITH r AS (SELECT * FROM unnest({arrays}, CAST(:held AS boolean[])) AS r({names}, held)), "
-            f"updated AS (UPDATE health SET {updates}, scored_at = CAST(:now AS timestamptz) FROM r "
-            "WHERE r.held AND health.account_id = r.account_id RETURNING health.account_id), "
-            f"inserted AS (INSERT INTO health ({names}, scored_at) SELECT {names}, CAST(:now AS timestamptz) FROM r "
-            "WHERE NOT held ORDER BY account_id ON CONFLICT DO NOTHING RETURNING account_id) "
-            "SELECT account_id FROM updated UNION ALL SELECT account_id FROM inserted"
+            f"INSERT INTO health ({names}, scored_at) SELECT {names}, CAST(:now AS timestamptz) "
+            f"FROM unnest({arrays}) AS r({names}) ORDER BY account_id "
+            f"ON CONFLICT (account_id) DO UPDATE SET {updates} "
+            "WHERE health.account_id = ANY(CAST(:held AS uuid[])) RETURNING account_id"
         ),
-        {name: values for name, (_, values) in columns.items()}
-        | {"held": [one.account_id in held for one in results], "now": now},
+        {name: values for name, (_, values) in columns.items()} | {"held": list(held), "now": now},
     )
     return {account_id for (account_id,) in found}
 

@@ -152,17 +152,32 @@ def nudge(session: AsyncSession, list_name: str) -> None:
     session.info.setdefault("nudged", set()).add(list_name)
 
 
-async def claim(session: AsyncSession, list_name: str, *, limit: int, now: datetime, lease: timedelta) -> list[Claim]:
-    """Take up to `limit` due entries that nobody else holds, the longest due first."""
+async def claim(
+    session: AsyncSession, list_name: str, *, limit: int, now: datetime, lease: timedelta, still_arriving: bool = False
+) -> list[Claim]:
+    """Take up to `limit` due entries that nobody else holds, the longest due first.
+
+    `still_arriving` says that more of what settles is known to be on its way: such entries are left where they are,
+    unless they have settled for too long already.
+    """
     result = await session.execute(
         text(
             "WITH due AS (SELECT list, key FROM work_item WHERE list = :list AND due_at <= :now "
-            "AND (leased_until IS NULL OR leased_until < :now) ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED) "
+            "AND (leased_until IS NULL OR leased_until < :now) "
+            "AND (settling_since IS NULL OR NOT :still_arriving OR settling_since <= :longest_ago) "
+            "ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED) "
             "UPDATE work_item SET leased_until = :until, attempts = attempts + 1 FROM due "
             "WHERE work_item.list = due.list AND work_item.key = due.key "
             "RETURNING work_item.list, work_item.key, work_item.generation, work_item.attempts"
         ),
-        {"list": list_name, "now": now, "until": now + lease, "limit": limit},
+        {
+            "list": list_name,
+            "now": now,
+            "until": now + lease,
+            "limit": limit,
+            "still_arriving": still_arriving,
+            "longest_ago": now - LONGEST_SETTLING,
+        },
     )
     return [Claim(*row) for row in result]
 

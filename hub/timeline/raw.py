@@ -64,7 +64,7 @@ async def versions(
             "ids": [record for _, _, record in names],
         },
     )
-    for row in rows:
+    for row in rows.all():
         version = _version(row)
         found[name_of(version)].append(version)
     return found
@@ -88,7 +88,7 @@ async def after(
             "limit": limit,
         },
     )
-    return [_version(row) for row in rows]
+    return [_version(row) for row in rows.all()]
 
 
 def _version(row: Any) -> StoredVersion:

@@ -264,7 +264,7 @@ SELECT md5('product' || i)::uuid, gen_random_uuid(), 'product.used', $1, $1, 'op
   ARRAY[md5('source' || i || '/' || 1 + i % 8)::uuid], '{"feature": "filters"}'
 FROM generate_series(1, $2::int) AS i
 """
-"""One event for every account."""
+"""One event for every account, by the same person each time: the first changes most scores, the later ones few."""
 
 
 async def by_hand(session: AsyncSession, as_of: datetime = AS_OF) -> list[Any]:

@@ -23,7 +23,7 @@ from tests.connections import reader
 from tests.connections.vendor import API_KEY, Vendor, answer, scalar
 
 RECORDS = 20_000
-KILLS = 8
+KILLS = 6
 COUNTS = (
     "SELECT (SELECT count(*) FROM raw_record) || ' ' || (SELECT count(DISTINCT record_id) FROM raw_record) "
     "|| ' ' || (SELECT count(*) FROM raw_pending)"

@@ -58,9 +58,9 @@ async def test_only_its_recipient_closes_a_message_and_once(kit: Kit, mailbox: S
     assert await mailbox.waiting("ann") == []
 
 
-@pytest.mark.parametrize("recipient", ["", "a\x00", "x" * 501])
-async def test_a_recipient_must_be_one(mailbox: SqlMailbox, recipient: str) -> None:
+async def test_a_recipient_must_be_one(mailbox: SqlMailbox) -> None:
     """What cannot be a recipient is refused, and nobody has mail under such a name."""
-    with pytest.raises(Rejected):
-        await mailbox.put(recipient, {}, key="run:1")
-    assert await mailbox.waiting(recipient) == []
+    for recipient in ("", "a\x00", "x" * 501):
+        with pytest.raises(Rejected):
+            await mailbox.put(recipient, {}, key="run:1")
+        assert await mailbox.waiting(recipient) == []

@@ -153,3 +153,14 @@ async def test_settling_can_be_ended(kit: Kit) -> None:
     async with kit.transaction() as session:
         await work.stop_settling(session, "chores", now=NOW)
     assert len(await claim(kit)) == 2
+
+
+async def test_what_settles_waits_while_more_is_known_to_come(kit: Kit) -> None:
+    """Whoever claims may know that more is on its way; then only what does not settle is taken."""
+    await settle(kit, "history")
+    await mark(kit, "news")
+    later = NOW + timedelta(minutes=1)
+    async with kit.transaction() as session:
+        claims = await work.claim(session, "chores", limit=10, now=later, lease=LEASE, still_arriving=True)
+    assert [claimed.key for claimed in claims] == ["news"]
+    assert [claimed.key for claimed in await claim(kit, now=later)] == ["history"]

@@ -7,6 +7,8 @@ import random
 import signal
 import sys
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -46,17 +48,44 @@ async def add_accounts(kit: Kit, number: int) -> list[str]:
     return [f"u{nth}" for nth in range(number)]
 
 
-async def start_worker(settings: Settings) -> asyncio.subprocess.Process:
+class Workers:
+    """Workers in processes of their own (see `worker_process`)."""
+
+    def __init__(self, nursery: asyncio.subprocess.Process) -> None:
+        self._nursery = nursery
+        self.alive: list[int] = []
+
+    async def start(self) -> None:
+        self.alive.append(await self._ask("start"))
+
+    async def end(self, worker: int, number: signal.Signals) -> int:
+        """Send the signal to the nth worker that is alive, and wait for its end; tells its exit code."""
+        return await self._ask(f"end {self.alive.pop(worker)} {int(number)}")
+
+    async def _ask(self, command: str) -> int:
+        assert self._nursery.stdin is not None
+        assert self._nursery.stdout is not None
+        self._nursery.stdin.write(f"{command}\n".encode())
+        return int(await self._nursery.stdout.readline())
+
+
+@asynccontextmanager
+async def workers(settings: Settings) -> AsyncIterator[Workers]:
     assert settings.secret_key is not None
-    return await asyncio.create_subprocess_exec(
+    nursery = await asyncio.create_subprocess_exec(
         sys.executable,
-        "-m",
-        "tests.plays.worker_process",
-        str(settings.database_url),
-        str(settings.redis_url),
+        *("-m", "tests.plays.worker_process", str(settings.database_url), str(settings.redis_url)),
         settings.secret_key.get_secret_value(),
         cwd=ROOT,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
     )
+    try:
+        yield Workers(nursery)
+    finally:
+        assert nursery.stdin is not None
+        nursery.stdin.close()
+        await nursery.wait()
 
 
 async def ended(kit: Kit) -> int:
@@ -79,28 +108,21 @@ async def test_kills_and_a_forgetful_broker_double_nothing_and_lose_nothing(
     await apply(kit, [SEND, {**CALL, "until_done": False}])
     users = await add_accounts(kit, RUNS)
     vendor.seconds = 0.2
-    workers = [await start_worker(settings) for _ in range(2)]
     kills = 0
-    try:
-        async with asyncio.timeout(300):
-            while await ended(kit) < RUNS:
-                left = RUNS - len(vendor.letters)
-                target = len(vendor.letters) + chance.randint(5, 25)
-                while len(vendor.letters) < target and await ended(kit) < RUNS:  # noqa: ASYNC110  # nobody tells
-                    await asyncio.sleep(0.05)
-                if left > 30:
-                    victim = workers.pop(chance.randrange(2))
-                    victim.send_signal(signal.SIGKILL)
-                    await victim.wait()
-                    await kit.queue.redis.flushdb()
-                    kills += 1
-                    workers.append(await start_worker(settings))
-    finally:
-        for process in workers:
-            process.terminate()
-        codes = [await process.wait() for process in workers]
-    assert codes == [0, 0]
-    assert kills >= 5
+    async with workers(settings) as crew, asyncio.timeout(300):
+        await crew.start()
+        await crew.start()
+        while await ended(kit) < RUNS:
+            target = len(vendor.letters) + chance.randint(5, 20)
+            while len(vendor.letters) < target and await ended(kit) < RUNS:  # noqa: ASYNC110  # nobody tells
+                await asyncio.sleep(0.02)
+            if len(vendor.letters) < RUNS:
+                await crew.end(chance.randrange(2), signal.SIGKILL)
+                await kit.queue.redis.flushdb()
+                kills += 1
+                await crew.start()
+        assert await crew.end(0, signal.SIGTERM) == 0
+    assert kills >= 10
     await assert_each_step_once(kit, vendor, users)
 
 

@@ -162,7 +162,7 @@ def picture(screen: Screen, facts: Mapping[str, Any], console: Console) -> Group
 
 
 def _panel(title: str, content: RenderableType) -> Panel:
-    return Panel(content, title=Text(title, style="bold"), title_align="left", border_style="bright_black")
+    return Panel(content, title=Text(title, style="bold default"), title_align="left", border_style="bright_black")
 
 
 def _list(columns: int, *, elastic: int, right: frozenset[int] = frozenset()) -> Table:
