@@ -64,7 +64,12 @@ class Health(Base):
     changed_at: Mapped[datetime]
     digest: Mapped[bytes] = mapped_column(LargeBinary)
 
-    __table_args__ = (Index(None, "band", "account_id"), Index(None, "micro_points", "account_id"))
+    # Every scoring updates every row: half-empty pages let PostgreSQL do it in place (HOT), at half the cost.
+    __table_args__ = (
+        Index(None, "band", "account_id"),
+        Index(None, "micro_points", "account_id"),
+        {"postgresql_with": {"fillfactor": 50}},
+    )
 
 
 class Alert(Base):

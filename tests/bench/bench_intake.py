@@ -1,7 +1,7 @@
 """How fast the intake takes Segment batches durably, against a Starlette route that does nothing with the same bodies.
 
-Both servers are uvicorn with httptools and uvloop, one process each, in a process of their own. Rounds alternate, so that
-whatever else the machine does hits both. Run it by hand:
+Both servers are uvicorn with httptools and uvloop, one process each. Rounds alternate, so that whatever else the machine
+does hits both. Run it by hand:
 
     uv run python -m tests.bench.bench_intake [seconds a round] [rounds] [connections]
 """
@@ -168,7 +168,8 @@ def http_request(content: bytes) -> bytes:
     credentials = base64.b64encode(f"{WRITE_KEY}:".encode()).decode()
     head = (
         f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: analytics-python/2.3.4\r\n"
-        f"Authorization: Basic {credentials}\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
+        f"Authorization: Basic {credentials}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(content)}\r\n\r\n"
     )
     return head.encode() + content
 

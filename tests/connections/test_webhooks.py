@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import json
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import httpx
@@ -18,11 +18,12 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from structlog.testing import capture_logs
 
+from hub import sdk
 from hub.connections import registry
 from hub.connections import service as connections
 from hub.connections.compression import pack
 from hub.connections.deliveries import GroupCommit, Incoming, Unstorable
-from hub.connections.jobs import drain_deliveries
+from hub.connections.jobs import drain_deliveries, drain_records_to_follow_up
 from hub.connections.mailbox import SqlMailbox
 from hub.connections.model import Connection
 from hub.connections.registry import Registry
@@ -30,7 +31,17 @@ from hub.connections.webhooks import Intake
 from hub.kit.ids import new_id
 from hub.kit.runtime import Kit
 from hub.sandbox.loopback import serve
-from tests.connections.vendor import API_KEY, SIGNING_SECRET, answer, raw_records, scalar, signed
+from tests.connections.vendor import (
+    API_KEY,
+    SIGNING_SECRET,
+    After,
+    Answer,
+    Surveys,
+    answer,
+    raw_records,
+    scalar,
+    signed,
+)
 
 HOOK = "/in/panel/hook"
 STORED = "SELECT count(*) FROM webhook_delivery"
@@ -344,6 +355,40 @@ async def test_ten_thousand_in_one_batch(kit: Kit, client: httpx.AsyncClient, co
     assert (await post(client, body)).status_code == 202
     assert await drain_deliveries(kit) == 1
     assert await scalar(kit, "SELECT count(*) FROM raw_record") == 10_000
+
+
+async def test_a_connector_follows_records_up_that_came_by_webhook(
+    kit: Kit, client: httpx.AsyncClient, connection: Connection
+) -> None:
+    """What `on_received` does happens after the record is kept, and only for records that a webhook brought."""
+
+    class Closing(Surveys):
+        @sdk.stream(
+            record=Answer,
+            cursor=After,
+            key=lambda record: record.id,
+            version=lambda record: "1",
+            emits={"survey.answered"},
+        )
+        async def answers(self, cursor: After | None) -> AsyncIterator[sdk.Page]:
+            yield sdk.Page([answer(9)], After(after=1))
+
+        @answers.normalize
+        def _(self, record: Answer) -> Iterable[sdk.Event]:
+            return ()
+
+        @answers.on_received
+        async def _(self, record: Answer) -> None:
+            await self.mailbox.put(record.id, {}, key=record.id)
+
+    with registry.using(Registry.of(Closing)):
+        await connections.sync_stream(kit, connection.id, "answers")
+        await post(client, body_of(1, 2))
+        await drain_deliveries(kit)
+        assert await drain_records_to_follow_up(kit) == 2
+        assert await drain_records_to_follow_up(kit) == 0
+    followed = "SELECT string_agg(recipient, ' ' ORDER BY recipient) FROM mailbox_message"
+    assert await scalar(kit, followed) == "answer-1 answer-2"
 
 
 async def test_deletions_and_changes_by_webhook(kit: Kit, client: httpx.AsyncClient, connection: Connection) -> None:

@@ -237,6 +237,7 @@ def upgrade() -> None:
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("account_id", name=op.f("pk_health")),
+        postgresql_with={"fillfactor": 50},
     )
     op.create_index(op.f("ix_health_band_account_id"), "health", ["band", "account_id"], unique=False)
     op.create_index(op.f("ix_health_micro_points_account_id"), "health", ["micro_points", "account_id"], unique=False)
