@@ -1,6 +1,6 @@
 """How fast the intake takes Segment batches durably, against a Starlette route that does nothing with the same bodies.
 
-Both servers are uvicorn with httptools and uvloop, one process each. Rounds alternate, so that whatever else the machine
+Both servers are uvicorn with httptools and uvloop, one process each. Rounds alternate, so that whatever the machine
 does hits both. Run it by hand:
 
     uv run python -m tests.bench.bench_intake [seconds a round] [rounds] [connections]
