@@ -18,9 +18,12 @@ from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from hub.kit.embedded import EmbeddedServers
+from hub.kit.log import configure_logging
 from hub.kit.runtime import Kit, open_kit
 from hub.kit.settings import Settings
 from hub.migrations.runner import upgrade
+
+configure_logging("warning")
 
 SECRET_KEY = "a key for the tests that nobody else uses"
 

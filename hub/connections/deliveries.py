@@ -1,8 +1,8 @@
 """Storing deliveries durably at the rate at which they come: group commit.
 
 A request waits until its raw body is on disk, but not for a commit of its own: while one insert is under way the next
-requests gather, and the following insert takes them all. Two inserts are in flight at most; more would only make the
-groups smaller (measured: six to ten times the rate of recording inside the request).
+requests gather, and the following insert takes them all. One insert is in flight in a process: with two, measured on
+one machine, the groups were half as large and each delivery cost both sides half as much again.
 """
 
 from __future__ import annotations
@@ -24,6 +24,11 @@ from hub.kit.db import Database
 
 WRITERS = 1
 LINGER_SECONDS = 1.0
+"""How long an idle writer keeps its connection to the database."""
+
+GATHER_SECONDS = 0.001
+"""What a group waits for company when the one before was much larger: it saves a third of the work under load."""
+
 GROUP_ROWS = 256
 GROUP_BYTES = 8_000_000
 WAITING_BYTES = 64_000_000
@@ -105,6 +110,8 @@ class GroupCommit:
         try:
             async with _driver(self._database) as driver:
                 while await self._more():
+                    if len(self._waiting) * 2 < len(group):
+                        await asyncio.sleep(GATHER_SECONDS)  # those just answered are about to come again
                     group = self._next_group()
                     await self._commit(driver, group)
         except Exception as error:  # whatever it was, those who wait have to know

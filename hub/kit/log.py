@@ -42,6 +42,8 @@ def configure_logging(level: str = "info", form: Literal["console", "json"] = "c
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[_drop_internals, renderer])
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    # It reports each attempt to connect; what comes of them is said once, by whoever connects.
+    logging.getLogger("arq.connections").setLevel(logging.ERROR)
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

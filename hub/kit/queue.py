@@ -36,10 +36,10 @@ def deserialize(data: bytes) -> dict[str, Any]:
 
 
 def redis_settings(url: str) -> RedisSettings:
-    """arq's connection settings for a URL, with time-outs that a restart of Redis survives."""
+    """arq's connection settings for a URL. A process that starts while Redis restarts waits for it a few seconds."""
     settings = RedisSettings.from_dsn(url)
     settings.conn_timeout = 5
-    settings.conn_retries = 10
+    settings.conn_retries = 3
     settings.conn_retry_delay = 1
     settings.retry_on_timeout = True
     return settings

@@ -3,7 +3,7 @@
 Both servers are uvicorn with httptools and uvloop, one process each. Rounds alternate, so that whatever the machine
 does hits both. Run it by hand:
 
-    uv run python -m tests.bench.bench_intake [seconds a round] [rounds] [connections]
+    uv run python -m tests.bench.bench_intake [seconds a round] [rounds] [clients]
 """
 
 from __future__ import annotations
@@ -11,37 +11,32 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
-import secrets
 import signal
 import socket
 import statistics
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast
 from uuid import uuid4
 
-import asyncpg
 import orjson
 import uvicorn
 import uvloop
-from sqlalchemy import make_url
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import Mount, Route
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from hub.connections.model import Connection, ConnectionStatus
-from hub.connections.webhooks import Intake
-from hub.kit.clock import SystemClock
-from hub.kit.crypto import open_vault
-from hub.kit.embedded import EmbeddedServers
+from hub.asgi import create_app
+from hub.connections import registry
+from hub.connections import service as connections
 from hub.kit.runtime import open_kit
 from hub.kit.settings import Settings
-from hub.migrations.runner import upgrade
+from tests.bench.servers import fresh_settings
 
 GOAL = 0.5
 MESSAGES = 100
@@ -77,16 +72,11 @@ def empty_app() -> ASGIApp:
 
 
 async def serve(kind: str, port: int, settings: Settings) -> None:
-    """Run one of the two servers until SIGTERM."""
-    async with AsyncExitStack() as stack:
-        if kind == "intake":
-            intake = Intake(await stack.enter_async_context(open_kit(settings)))
-            stack.push_async_callback(intake.close)
-            app: ASGIApp = intake if os.environ.get("BARE") else Starlette(routes=[Mount("/in", app=intake)])
-        else:
-            app = empty_app()
-        config = uvicorn.Config(app, port=port, http="httptools", log_level="warning", access_log=False)
-        await uvicorn.Server(config).serve()
+    """Run one of the two servers until SIGTERM; the intake is that of the whole hub."""
+    app = create_app(settings) if kind == "intake" else empty_app()
+    await uvicorn.Server(
+        uvicorn.Config(app, port=port, http="httptools", log_level="warning", access_log=False)
+    ).serve()
 
 
 @asynccontextmanager
@@ -127,12 +117,12 @@ async def running(kind: str, settings: Settings) -> AsyncIterator[int]:
 class Client(asyncio.Protocol):
     """One keep-alive connection that sends the same request again as soon as it was answered."""
 
-    def __init__(self, make: Callable[[], bytes]) -> None:
-        self.make, self.answered, self.refused, self.stopped = make, 0, 0, False
+    def __init__(self, request: bytes) -> None:
+        self.request, self.answered, self.refused, self.stopped = request, 0, 0, False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
-        self.transport.write(self.make())
+        self.transport.write(self.request)
 
     def data_received(self, data: bytes) -> None:
         if data.startswith(b"HTTP/1.1 200"):
@@ -140,24 +130,21 @@ class Client(asyncio.Protocol):
         elif data.startswith(b"HTTP/1.1"):
             self.refused += 1
         if not self.stopped and data.endswith(b"}"):
-            self.transport.write(self.make())
+            self.transport.write(self.request)
 
 
-async def requests_per_second(port: int, seconds: float, connections: int, request: bytes) -> float:
-    """Keep `connections` clients busy for a while; raises when anything was refused."""
+async def requests_per_second(port: int, seconds: float, clients: int, request: bytes) -> float:
+    """Keep so many clients busy for a while; raises when anything was refused."""
     loop = asyncio.get_running_loop()
-    clients = []
-    for _ in range(connections):
-        _, client = await loop.create_connection(lambda: Client(lambda: request), "127.0.0.1", port)
-        clients.append(client)
+    busy = [(await loop.create_connection(lambda: Client(request), "127.0.0.1", port))[1] for _ in range(clients)]
     started = loop.time()
     await asyncio.sleep(seconds)
-    answered = sum(client.answered for client in clients)
+    answered = sum(client.answered for client in busy)
     took = loop.time() - started
-    for client in clients:
+    for client in busy:
         client.stopped = True
         client.transport.abort()
-    refused = sum(client.refused for client in clients)
+    refused = sum(client.refused for client in busy)
     if refused:
         raise RuntimeError(f"{refused} requests were refused")
     return answered / took
@@ -176,54 +163,40 @@ def http_request(content: bytes) -> bytes:
 
 @asynccontextmanager
 async def prepared() -> AsyncIterator[Settings]:
-    """A migrated database with one Segment connection: on the servers of the tests, or on embedded ones."""
-    async with AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        database_url, redis_url = os.environ.get("HUB_TEST_DATABASE_URL"), os.environ.get("HUB_TEST_REDIS_URL")
-        if not (database_url and redis_url):
-            servers = stack.enter_context(EmbeddedServers(folder).running())
-            database_url, redis_url = servers.database_url, servers.redis_url
-        name = f"hub_bench_{secrets.token_hex(4)}"
-        own = make_url(database_url).set(drivername="postgresql", database=name).render_as_string(hide_password=False)
-        admin = await asyncpg.connect(database_url.replace("+asyncpg", ""))
-        stack.push_async_callback(admin.close)
-        await admin.execute(f'CREATE DATABASE "{name}"')
-        stack.push_async_callback(admin.execute, f'DROP DATABASE "{name}" WITH (FORCE)')
-        settings = Settings(database_url=own, redis_url=redis_url, data_dir=folder)
-        async with open_kit(settings) as kit:
-            await upgrade(kit.database.engine)
+    """A migrated database with one Segment connection."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with fresh_settings(Path(folder)) as settings, open_kit(settings) as kit:
             async with kit.transaction() as session:
-                session.add(
-                    Connection(
-                        connector="segment",
-                        name="bench",
-                        tenant="bench",
-                        status=ConnectionStatus.ACTIVE,
-                        sealed_config=open_vault(settings).seal({"write_key": WRITE_KEY}),
-                        created_at=SystemClock().now(),
-                    )
+                await connections.add(
+                    session,
+                    kit.vault,
+                    registry.current(),
+                    "segment",
+                    "bench",
+                    {"write_key": WRITE_KEY},
+                    now=kit.clock.now(),
                 )
-        yield settings
+            yield settings
 
 
-async def measure(seconds: float, rounds: int, connections: int) -> float:
+async def measure(seconds: float, rounds: int, clients: int) -> float:
     """The intake's rate as a share of the empty route's: the median over the rounds."""
     content = body()
     request = http_request(content)
     ratios = []
     async with prepared() as settings, running("empty", settings) as empty, running("intake", settings) as intake:
         for port in (empty, intake):
-            await requests_per_second(port, 1.0, connections, request)
+            await requests_per_second(port, 1.0, clients, request)
         for number in range(rounds):
-            nothing = await requests_per_second(empty, seconds, connections, request)
-            durable = await requests_per_second(intake, seconds, connections, request)
+            nothing = await requests_per_second(empty, seconds, clients, request)
+            durable = await requests_per_second(intake, seconds, clients, request)
             ratios.append(durable / nothing)
             print(
                 f"round {number + 1}: empty {nothing * MESSAGES:,.0f} events/s, "
                 f"intake {durable * MESSAGES:,.0f} events/s, ratio {ratios[-1]:.2f}"
             )
     ratio = statistics.median(ratios)
-    print(f"body {len(content):,} bytes, {connections} connections: ratio {ratio:.2f} (goal {GOAL})")
+    print(f"body {len(content):,} bytes, {clients} clients: ratio {ratio:.2f} (goal {GOAL})")
     return ratio
 
 
@@ -233,8 +206,9 @@ def main() -> None:
         uvloop.run(serve(sys.argv[2], int(sys.argv[3]), Settings()))
         return
     given = [float(value) for value in sys.argv[1:4]]
-    seconds, rounds, connections = [*given, *(3.0, 5, 16)[len(given) :]]
-    ratio = uvloop.run(measure(seconds, int(rounds), int(connections)))
+    defaults = (3.0, 5.0, 16.0)
+    seconds, rounds, clients = (*given, *defaults[len(given) :])
+    ratio = uvloop.run(measure(seconds, int(rounds), int(clients)))
     sys.exit(0 if ratio >= GOAL else 1)
 
 

@@ -6,6 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from hub.cli import app
 
 from .conftest import Hub
 
@@ -47,7 +50,7 @@ async def test_a_connection_is_added_listed_checked_and_removed(hub: Hub) -> Non
     assert added.json["webhooks"] == ["http://127.0.0.1:8000/in/product/events"], added
     again = await hub("connect", "add", "inapp", "--name", "other", "--set", f"secret={secret}")
     assert again.code == 1
-    assert "product" in again.err
+    assert "already" in again.err
     [listed] = (await hub("connect", "list", "--json")).json
     assert (listed["name"], listed["connector"], listed["status"]) == ("product", "inapp", "active")
     assert (await hub("connect", "check", "product", "--json")).json["works"] is True
@@ -130,7 +133,7 @@ async def test_the_promised_schemas_are_up_to_date(hub: Hub, tmp_path: Path) -> 
     assert written["written"] == ["blueprint.schema.json", "event-kinds.json", "manifest.schema.json", "schema.graphql"]
 
 
-async def test_every_command_has_help(hub: Hub) -> None:
+def test_every_command_has_help() -> None:
     """`--help` for each command that the README lists."""
     table = (ROOT / "README.md").read_text().partition("## Commands")[2].partition("## Deploy")[0]
     rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `hub")]
@@ -143,6 +146,6 @@ async def test_every_command_has_help(hub: Hub) -> None:
         commands += [[*first[:-1], other.split()[0]] if len(first) > 1 else [other.split()[-1]] for other in named[1:]]
     assert len(commands) >= 17
     for command in commands:
-        ended = await hub(*command, "--help")
-        assert ended.code == 0, command
-        assert "Usage" in ended.out
+        ended = CliRunner().invoke(app, [*command, "--help"])
+        assert ended.exit_code == 0, command
+        assert "Usage" in ended.output
