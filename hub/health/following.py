@@ -170,7 +170,7 @@ def _alert_opened(one: Opened, now: datetime) -> Told:
         natural_key=f"alert.opened:{one.id}",
         title=f"Alert: {alert.name}",
         attributes={**facts, "when": alert.definition.when, "values": dict(one.alert.values)},
-        payload=facts,
+        payload={**facts, "values": dict(one.alert.values)},
     )
 
 

@@ -136,8 +136,8 @@ def test_the_wheel_is_told_to_carry_the_copy() -> None:
     """Where the build puts the example is where the code looks for it."""
     project = Path(__file__).parents[2]
     build = tomllib.loads((project / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
-    [(example, copy)] = build["force-include"].items()
-    assert (project / example, project / copy) == (IN_THE_CHECKOUT, IN_THE_WHEEL)
+    carried = {project / example: project / copy for example, copy in build["force-include"].items()}
+    assert carried[IN_THE_CHECKOUT] == IN_THE_WHEEL
 
 
 class _Nothing(Entry):
