@@ -7,6 +7,7 @@ synthetic books of that size in place of the invented companies.
 import argparse
 import asyncio
 import json
+import signal
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -23,6 +24,8 @@ def main() -> None:
     parser.add_argument("--accounts", type=int, default=60, help="how many companies are invented")
     parser.add_argument("--customers", type=int, default=0, help="serve so many synthetic customers instead")
     parser.add_argument("--invoices", type=int, default=0, help="and so many synthetic invoices")
+    # A shell's background jobs inherit an ignored SIGINT; this one is meant to be interrupted all the same.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
         asyncio.run(_serve(parser.parse_args()))
 
