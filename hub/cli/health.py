@@ -69,8 +69,8 @@ def _print(shown: dict[str, Any]) -> None:
     for term in explained.terms:
         table.add_row(
             cell(term.name),
-            cell(term.before),
-            cell(term.after),
+            cell(_value(term, term.before)),
+            cell(_value(term, term.after)),
             f"{term.micro_points / MICRO:+.2f}",
             cell(len(term.evidence)),
         )
@@ -78,6 +78,13 @@ def _print(shown: dict[str, Any]) -> None:
     table.add_section()
     table.add_row("sum", "", "", f"{total / MICRO:+.2f}", "")
     out.print(table)
+
+
+def _value(term: Any, value: Any) -> Any:
+    """A measure's value to four digits; what a cap took, in points."""
+    if term.cause == health.Cause.CAP and isinstance(value, int):
+        return f"{value / MICRO:+.2f}" if value else "–"
+    return f"{value:.4g}" if isinstance(value, float) else value
 
 
 def _points(score: Any) -> str:
