@@ -206,7 +206,7 @@ def main() -> None:
         uvloop.run(serve(sys.argv[2], int(sys.argv[3]), Settings()))
         return
     given = [float(value) for value in sys.argv[1:4]]
-    defaults = (3.0, 5.0, 16.0)
+    defaults = (3.0, 5.0, 64.0)
     seconds, rounds, clients = (*given, *defaults[len(given) :])
     ratio = uvloop.run(measure(seconds, int(rounds), int(clients)))
     sys.exit(0 if ratio >= GOAL else 1)

@@ -46,10 +46,8 @@ async def run(variables: dict[str, str], *arguments: str, stdin: str = "") -> En
     return Ended(process.returncode or 0, out.decode(), err.decode())
 
 
-@pytest.fixture
-def hub(unmigrated: Settings) -> Hub:
-    """`await hub("token", "list")` on a database without tables."""
-    variables = environment(unmigrated)
+def command_on(settings: Settings) -> Hub:
+    variables = environment(settings)
     variables.pop(SUPERVISED)
     variables["COLUMNS"] = "200"
 
@@ -57,3 +55,15 @@ def hub(unmigrated: Settings) -> Hub:
         return await run(variables | extra, *arguments, stdin=stdin)
 
     return command
+
+
+@pytest.fixture
+def hub(settings: Settings) -> Hub:
+    """`await hub("token", "list")` on a migrated, empty database."""
+    return command_on(settings)
+
+
+@pytest.fixture
+def new_hub(unmigrated: Settings) -> Hub:
+    """The same on a database without tables."""
+    return command_on(unmigrated)

@@ -15,21 +15,20 @@ from .conftest import Hub
 ROOT = Path(__file__).parents[2]
 
 
-async def test_a_new_database_asks_to_be_upgraded_and_then_works(hub: Hub) -> None:
+async def test_a_new_database_asks_to_be_upgraded_and_then_works(new_hub: Hub) -> None:
     """Tables missing: one line and the command that makes them; afterwards everything is in place."""
-    refused = await hub("token", "list")
+    refused = await new_hub("token", "list")
     assert refused.code == 1
     assert refused.out == ""
     assert len(refused.err.splitlines()) == 1
     assert "Run: hub db upgrade" in refused.err
-    assert (await hub("db", "upgrade", "--json")).json == {"before": None, "revision": "0001"}
-    assert (await hub("db", "upgrade")).out == "Nothing to do: revision 0001.\n"
-    assert (await hub("token", "list")).code == 0
+    assert (await new_hub("db", "upgrade", "--json")).json == {"before": None, "revision": "0001"}
+    assert (await new_hub("db", "upgrade")).out == "Nothing to do: revision 0001.\n"
+    assert (await new_hub("token", "list")).code == 0
 
 
 async def test_keys_are_made_listed_and_revoked(hub: Hub) -> None:
     """The secret is shown once and alone on its line, so that a script can take it."""
-    await hub("db", "upgrade")
     made = await hub("token", "create", "screens", "--role", "csm", "--expires", "90d")
     assert re.fullmatch(r"hub_[\w-]{43}\n", made.out)
     [listed] = (await hub("token", "list", "--json")).json
@@ -44,7 +43,6 @@ async def test_keys_are_made_listed_and_revoked(hub: Hub) -> None:
 
 async def test_a_connection_is_added_listed_checked_and_removed(hub: Hub) -> None:
     """Without secrets on the screen, and with the address for its webhooks."""
-    await hub("db", "upgrade")
     secret = "0123456789abcdef0123456789abcdef"
     added = await hub("connect", "add", "inapp", "--name", "product", "--set", f"secret={secret}", "--json")
     assert added.json["webhooks"] == ["http://127.0.0.1:8000/in/product/events"], added
@@ -77,7 +75,6 @@ async def test_a_connection_is_added_listed_checked_and_removed(hub: Hub) -> Non
 )
 async def test_an_error_is_one_line_with_its_remedy(hub: Hub, arguments: tuple[str, ...], hint: str) -> None:
     """No traceback, nothing on standard output, exit code 1."""
-    await hub("db", "upgrade")
     ended = await hub(*arguments)
     assert ended.code == 1, ended
     assert ended.out == ""
@@ -85,18 +82,18 @@ async def test_an_error_is_one_line_with_its_remedy(hub: Hub, arguments: tuple[s
     assert hint in ended.err
 
 
-async def test_the_doctor_says_what_to_do(hub: Hub) -> None:
+async def test_the_doctor_says_what_to_do(new_hub: Hub) -> None:
     """A database without tables is broken; afterwards only what is optional is missing."""
-    ill = await hub("doctor", "--json")
+    ill = await new_hub("doctor", "--json")
     assert ill.code == 1
     assert {"migrations"} == {finding["what"] for finding in ill.json if finding["state"] == "broken"}
-    await hub("db", "upgrade")
-    well = await hub("doctor", "--json")
+    await new_hub("db", "upgrade")
+    well = await new_hub("doctor", "--json")
     assert well.code == 0
     states = {finding["what"]: finding["state"] for finding in well.json}
     assert states["database"] == states["broker"] == states["plugins"] == states["blueprint"] == "ok"
     assert states["API keys"] == states["workers"] == "look"
-    assert "hub token create" in (await hub("doctor")).out
+    assert "hub token create" in (await new_hub("doctor")).out
 
 
 async def test_servers_that_do_not_answer_are_named(hub: Hub, unused_tcp_port: int) -> None:
