@@ -82,6 +82,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/metrics", late.metrics),
         ],
         middleware=[
+            Middleware(StraightToIntake, intake=late.intake),
             Middleware(NameRequests),
             Middleware(
                 CORSMiddleware,
@@ -94,6 +95,25 @@ def create_app(settings: Settings) -> Starlette:
         ],
         lifespan=lifespan,
     )
+
+
+class StraightToIntake:
+    """Takes vendors' requests past routing and the other middleware: the intake has its own answers to everything.
+
+    Browsers (they send an `Origin`) go the long way, where CORS is.
+    """
+
+    def __init__(self, app: ASGIApp, intake: ASGIApp) -> None:
+        self._app = app
+        self._intake = intake
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        straight = (
+            scope["type"] == "http"
+            and scope["path"].startswith("/in/")
+            and not any(name == b"origin" for name, _ in scope["headers"])
+        )
+        await (self._intake if straight else self._app)(scope, receive, send)
 
 
 class Late:

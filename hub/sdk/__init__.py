@@ -31,12 +31,8 @@ from hub.sdk.connector import (
     Stream,
     Tombstone,
     Webhook,
-    action,
-    endpoint,
-    pushed,
-    stream,
-    webhook,
 )
+from hub.sdk.declaring import action, endpoint, pushed, stream, webhook
 from hub.sdk.events import Account, Amount, Change, Event, Flow, Key, Person, Relation, Subject
 from hub.sdk.mailbox import Mailbox, Message
 from hub.sdk.plugins import hookimpl

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import orjson
 
 from hub import sdk
@@ -124,26 +125,35 @@ def refuse(delivery: sdk.Delivery) -> sdk.Reply | None:
     if len(delivery.body) > MAX_BATCH_BYTES:
         return _bad(f"the body is larger than {MAX_BATCH_BYTES} bytes")
     try:
-        messages = _messages(parse(delivery.body))
+        sizes = _sizes(delivery.body)
     except ValueError as error:
         return _bad(f"malformed JSON: {error}")
-    if len(messages) > MAX_BATCH_EVENTS:
-        return _bad(f"a batch has at most {MAX_BATCH_EVENTS} events, this one has {len(messages)}")
-    if len(delivery.body) > MAX_EVENT_BYTES:
-        for position, message in enumerate(messages):
-            if _is_too_large(message):
-                return _bad(f"event {position} is larger than {MAX_EVENT_BYTES} bytes")
+    if len(sizes) > MAX_BATCH_EVENTS:
+        return _bad(f"a batch has at most {MAX_BATCH_EVENTS} events, this one has {len(sizes)}")
+    for position, size in enumerate(sizes):
+        if size > MAX_EVENT_BYTES:
+            return _bad(f"event {position} is larger than {MAX_EVENT_BYTES} bytes")
     return None
 
 
-def _is_too_large(message: Any) -> bool:
-    """Whether the message, escaped to ASCII, is over the limit."""
+class _Shape(msgspec.Struct):
+    """A body as far as `accept` has to know it: its messages are checked to be JSON, and not built."""
+
+    batch: list[msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET
+
+
+_SHAPE = msgspec.json.Decoder(_Shape)
+
+
+def _sizes(body: bytes) -> list[int]:
+    """The bytes of each message. Raises `ValueError` for what is not JSON of the expected shape."""
     try:
-        if len(orjson.dumps(message)) * 3 <= MAX_EVENT_BYTES:
-            return False  # escaping at most triples it: two bytes of UTF-8 become six characters
-    except TypeError:
-        pass  # lone surrogates, which the fast encoder refuses
-    return len(json.dumps(message, separators=(",", ":"), ensure_ascii=True)) > MAX_EVENT_BYTES
+        body.decode()
+        batch = _SHAPE.decode(body).batch
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        # The careful way: lone surrogates pass it, and what does not is told with its reason.
+        return [len(json.dumps(message, separators=(",", ":"))) for message in _messages(parse(body))]
+    return [len(body)] if isinstance(batch, msgspec.UnsetType) else [len(memoryview(raw)) for raw in batch]
 
 
 def _messages(document: Any) -> list[Any]:
