@@ -25,6 +25,7 @@ from hub.migrations.runner import upgrade
 
 configure_logging("warning")
 
+TRIES = 60
 SECRET_KEY = "a key for the tests that nobody else uses"
 
 
@@ -40,11 +41,18 @@ class Servers:
         return make_url(self.database_url).set(database=name).render_as_string(hide_password=False)
 
 
-async def _execute(url: str, *statements: str) -> None:
+async def _execute(url: str, statement: str) -> None:
+    """Run a statement about databases; tries again while autovacuum, which is not ours to end, holds one of them."""
     connection = await asyncpg.connect(url.replace("postgresql+asyncpg://", "postgresql://"))
     try:
-        for statement in statements:
-            await connection.execute(statement)
+        for attempt in range(TRIES):
+            try:
+                await connection.execute(statement)
+                return
+            except (asyncpg.ObjectInUseError, asyncpg.InsufficientPrivilegeError):
+                if attempt == TRIES - 1:
+                    raise
+                await asyncio.sleep(0.25)
     finally:
         await connection.close()
 
