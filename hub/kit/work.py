@@ -4,8 +4,9 @@ An entry is (list, key). Marking the same key again coalesces: a thousand events
 claims a batch under a lease, does the work, and finishes the entries; an entry that was marked again meanwhile keeps
 its place (its `generation` has moved on). A lease that ran out, because a worker died, is claimed again.
 
-What arrives in bulk may be marked with `settle`: the entry becomes due only when no such mark has come for a while, so
-that nothing is decided on half of a history that is still arriving. It never waits longer than `LONGEST_SETTLING`.
+What arrives in bulk may be marked as settling (`mark_and_settle`): the entry becomes due only when no such mark has come
+for a while, so that nothing is decided on half of a history that is still arriving. It never waits longer than
+`LONGEST_SETTLING`.
 
 Cost: marking n keys is one statement; claiming reads an index on (list, due_at), so what is not due costs nothing.
 """
@@ -70,27 +71,6 @@ async def mark(session: AsyncSession, list_name: str, keys: Iterable[str], *, du
     nudge(session, list_name)
 
 
-async def settle(
-    session: AsyncSession, list_name: str, keys: Iterable[str], *, now: datetime, quiet: timedelta
-) -> None:
-    """Put keys on a list, due when they have not been settled again for `quiet`. One that is due before stays so."""
-    unique = sorted(set(keys))
-    if not unique:
-        return
-    await session.execute(
-        text(
-            "INSERT INTO work_item (list, key, due_at, generation, attempts, settling_since) "
-            "SELECT :list, key, :until, 1, 0, :now FROM unnest(CAST(:keys AS text[])) AS key "
-            "ON CONFLICT (list, key) DO UPDATE SET generation = work_item.generation + 1, "
-            "due_at = CASE WHEN work_item.settling_since IS NULL THEN LEAST(work_item.due_at, excluded.due_at) "
-            "ELSE LEAST(excluded.due_at, work_item.settling_since + :longest) END, "
-            "settling_since = CASE WHEN work_item.settling_since IS NULL AND work_item.due_at <= excluded.due_at "
-            "THEN NULL ELSE coalesce(work_item.settling_since, excluded.settling_since) END"
-        ),
-        {"list": list_name, "keys": unique, "until": now + quiet, "now": now, "longest": LONGEST_SETTLING},
-    )
-
-
 async def mark_and_settle(
     session: AsyncSession,
     list_name: str,
@@ -102,6 +82,7 @@ async def mark_and_settle(
 ) -> None:
     """Mark some keys as due now and settle others, in one statement sorted by key.
 
+    What settles is due when it has not been settled again for `quiet`; an entry that is due before stays so.
     Two statements would take locks in two passes, and two transactions that do so can wait for each other in a circle.
     """
     due = dict.fromkeys(settling, True) | dict.fromkeys(marked, False)

@@ -117,7 +117,7 @@ async def test_depth_counts_each_list(kit: Kit) -> None:
 
 async def settle(kit: Kit, *keys: str, now: datetime = NOW) -> None:
     async with kit.transaction() as session:
-        await work.settle(session, "chores", keys, now=now, quiet=timedelta(seconds=5))
+        await work.mark_and_settle(session, "chores", marked=(), settling=keys, now=now, quiet=timedelta(seconds=5))
 
 
 async def test_what_settles_waits_for_quiet(kit: Kit) -> None:

@@ -16,7 +16,7 @@ from hub.timeline.service import fingerprint
 from tests.timeline import world
 from tests.timeline.acme import connect, drain, receive
 
-ORDERS = 30
+ORDERS = 100
 TABLES = (
     "event", "raw_record", "raw_pending", "work_item", "outbox", "account_assertion", "account_key", "merge_suggestion",
     "person_place", "person_key", "source_person", "person", "source_account", "account",
