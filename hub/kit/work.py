@@ -4,9 +4,9 @@ An entry is (list, key). Marking the same key again coalesces: a thousand events
 claims a batch under a lease, does the work, and finishes the entries; an entry that was marked again meanwhile keeps
 its place (its `generation` has moved on). A lease that ran out, because a worker died, is claimed again.
 
-What arrives in bulk may be marked as settling (`mark_and_settle`): the entry becomes due only when no such mark has come
-for a while, so that nothing is decided on half of a history that is still arriving. It never waits longer than
-`LONGEST_SETTLING`.
+What arrives in bulk may be marked as settling (`mark_and_settle`): the entry becomes due only when no such mark has
+come for a while, so that nothing is decided on half of a history that is still arriving. It never waits longer
+than `LONGEST_SETTLING`.
 
 Cost: marking n keys is one statement; claiming reads an index on (list, due_at), so what is not due costs nothing.
 """
