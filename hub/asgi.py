@@ -12,6 +12,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import lru_cache
+from typing import Any
 
 import structlog
 from graphql import GraphQLError
@@ -24,7 +25,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hub.access.service import Role
@@ -70,7 +71,8 @@ def create_app(settings: Settings) -> Starlette:
                 await late.close()
                 log.info("server.stopped")
 
-    return Starlette(
+    return Hub(
+        late.intake,
         routes=[
             Route("/", _home),
             Route("/graphql/{asset:str}", late.asset),
@@ -82,7 +84,6 @@ def create_app(settings: Settings) -> Starlette:
             Route("/metrics", late.metrics),
         ],
         middleware=[
-            Middleware(StraightToIntake, intake=late.intake),
             Middleware(NameRequests),
             Middleware(
                 CORSMiddleware,
@@ -97,14 +98,16 @@ def create_app(settings: Settings) -> Starlette:
     )
 
 
-class StraightToIntake:
-    """Takes vendors' requests past routing and the other middleware: the intake has its own answers to everything.
+class Hub(Starlette):
+    """Takes vendors' requests past all middleware and routing: the intake has its own answers to everything.
 
     Browsers (they send an `Origin`) go the long way, where CORS is.
     """
 
-    def __init__(self, app: ASGIApp, intake: ASGIApp) -> None:
-        self._app = app
+    def __init__(
+        self, intake: ASGIApp, *, routes: list[BaseRoute], middleware: list[Middleware], lifespan: Any
+    ) -> None:
+        super().__init__(routes=routes, middleware=middleware, lifespan=lifespan)
         self._intake = intake
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -113,7 +116,7 @@ class StraightToIntake:
             and scope["path"].startswith("/in/")
             and not any(name == b"origin" for name, _ in scope["headers"])
         )
-        await (self._intake if straight else self._app)(scope, receive, send)
+        await (self._intake if straight else super().__call__)(scope, receive, send)
 
 
 class Late:

@@ -69,11 +69,13 @@ DRAINS: dict[str, Drain] = {
 """Every work list, in the order in which an event moves through them. A drain takes one batch and says how many entries
 it handled; 0 means that nothing is due."""
 
-LANES: dict[str, int] = {outbox.LIST: 1, TO_SCORE: 1, STREAMS_TO_SYNC: 4, TO_ADVANCE: 4}
+LANES: dict[str, int] = {outbox.LIST: 1, STREAMS_TO_SYNC: 4, TO_ADVANCE: 4}
 """How many drains of a list one process runs at once, where it is not `USUAL_LANES`: the relay is one in the whole
-fleet, scoring is bound by this process's CPU, talking with vendors mostly waits."""
+fleet, talking with vendors mostly waits."""
 
 USUAL_LANES = 2
+"""While the database works for one batch, this process works on the other."""
+
 SWEEP_SECONDS = 2.0
 DRAIN_SECONDS = 15.0
 LONGEST_REST_SECONDS = 30.0

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
+import hypothesis
 import pytest
 from redis.asyncio import Redis
 from sqlalchemy import make_url
@@ -24,6 +25,12 @@ from hub.kit.settings import Settings
 from hub.migrations.runner import upgrade
 
 configure_logging("warning")
+
+# A busy machine makes examples slowly: that says nothing about the code.
+hypothesis.settings.register_profile(
+    "hub", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("hub")
 
 TRIES = 60
 SECRET_KEY = "a key for the tests that nobody else uses"
@@ -61,10 +68,17 @@ async def _execute(url: str, statement: str) -> None:
 def _servers(folder: Path) -> Iterator[tuple[str, str]]:
     database_url, redis_url = os.environ.get("HUB_TEST_DATABASE_URL"), os.environ.get("HUB_TEST_REDIS_URL")
     if database_url and redis_url:
-        yield database_url.replace("postgresql://", "postgresql+asyncpg://"), redis_url
+        yield database_url.replace("postgresql://", "postgresql+asyncpg://"), _own_redis(redis_url)
         return
     with EmbeddedServers(folder).running() as servers:
         yield servers.database_url, servers.redis_url
+
+
+def _own_redis(url: str) -> str:
+    """The Redis database of this process of the suite: each of them empties its own."""
+    base, _, number = url.rpartition("/")
+    process = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    return f"{base}/{int(number) + int(process)}"
 
 
 @pytest.fixture(scope="session")

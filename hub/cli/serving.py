@@ -12,6 +12,7 @@ import socket
 from typing import Annotated
 
 import typer
+import uvloop
 
 from hub.access import service as access
 from hub.cli.children import children, follow_parent
@@ -20,6 +21,7 @@ from hub.cli.session import migrated, prepare, servers, with_urls
 from hub.kit.embedded import EmbeddedServers
 from hub.kit.errors import HubError, SettingsInvalid
 from hub.kit.log import configure_logging
+from hub.kit.memory import settle
 from hub.kit.runtime import Kit, open_kit
 from hub.kit.settings import Settings, load_settings
 
@@ -34,7 +36,7 @@ SHUTDOWN_SECONDS = 3
 def serve(host: Host = None, port: Port = None) -> None:
     """Serve the GraphQL API and the webhook intake."""
     with servers() as settings:
-        asyncio.run(_serve(_bound(settings, host, port)))
+        uvloop.run(_serve(_bound(settings, host, port)))
 
 
 def worker() -> None:
@@ -45,6 +47,7 @@ def worker() -> None:
         async with migrated(settings):
             pass
         follow_parent()
+        settle()
         await run_worker(settings)
 
     with servers() as settings:
@@ -95,12 +98,12 @@ async def _serve(settings: Settings) -> None:
         create_app(settings),
         log_config=None,
         access_log=False,
-        loop="uvloop",
         http="httptools",
         ws_max_size=1_000_000,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
     server = uvicorn.Server(config)
+    settle()
     say(f"Serving GraphQL at {url}/graphql (Ctrl-C stops).")
     await server.serve(sockets=[listener])
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -83,7 +84,7 @@ class Doors:
         if not NAME.match(name):
             return None
         known = self._known.get(name)
-        if known is not None and known[0] > asyncio.get_running_loop().time():
+        if known is not None and known[0] > time.monotonic():
             return known[1]
         opening = self._opening.get(name)
         if opening is None:
@@ -99,7 +100,7 @@ class Doors:
         async with self._kit.reading() as session:
             row = (await session.execute(select(Connection).where(Connection.name == name))).scalar_one_or_none()
         door = None if row is None else _opened(self._kit, row)
-        self._known[name] = (asyncio.get_running_loop().time() + BELIEVED_SECONDS, door)
+        self._known[name] = (time.monotonic() + BELIEVED_SECONDS, door)
         self._known.move_to_end(name)
         while len(self._known) > KNOWN_AT_MOST:
             self._known.popitem(last=False)

@@ -34,6 +34,7 @@ from starlette.types import ASGIApp
 from hub.asgi import create_app
 from hub.connections import registry
 from hub.connections import service as connections
+from hub.kit.memory import settle
 from hub.kit.runtime import open_kit
 from hub.kit.settings import Settings
 from tests.bench.servers import fresh_settings
@@ -74,6 +75,7 @@ def empty_app() -> ASGIApp:
 async def serve(kind: str, port: int, settings: Settings) -> None:
     """Run one of the two servers until SIGTERM; the intake is that of the whole hub."""
     app = create_app(settings) if kind == "intake" else empty_app()
+    settle()
     await uvicorn.Server(
         uvicorn.Config(app, port=port, http="httptools", log_level="warning", access_log=False)
     ).serve()

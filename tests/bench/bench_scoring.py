@@ -38,6 +38,7 @@ from hub.kit.embedded import EmbeddedServers
 from hub.measures.section import Catalogue
 from hub.measures.service import compute
 from hub.migrations.runner import upgrade
+from hub.worker import USUAL_LANES as AT_ONCE
 
 GOAL = 2.0
 AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
@@ -280,13 +281,20 @@ async def computed(session: AsyncSession, as_of: datetime = AS_OF) -> pl.DataFra
 
 
 async def scored(database: Database, blueprint: Blueprint, ids: list[UUID], now: datetime) -> int:
-    """Score all accounts, in the batches and transactions in which the worker does; returns how many scores changed."""
-    changed = 0
-    for start in range(0, len(ids), BATCH):
-        async with database.transaction() as session:
-            result = await score_accounts(session, blueprint, ids[start : start + BATCH], now)
-        changed += len(result.changed)
-    return changed
+    """Score all accounts, in the batches and transactions in which the worker does, as many at once as there; returns
+    how many scores changed."""
+    batches = [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
+
+    async def lane() -> int:
+        changed = 0
+        while batches:
+            batch = batches.pop()
+            async with database.transaction() as session:
+                result = await score_accounts(session, blueprint, batch, now)
+            changed += len(result.changed)
+        return changed
+
+    return sum(await asyncio.gather(*(lane() for _ in range(AT_ONCE))))
 
 
 async def something_happens(database: Database, accounts: int, at: datetime) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import orjson
 import pytest
@@ -18,6 +18,7 @@ from hub.health.queries import BY_NAME, BY_SCORE
 from hub.kit.errors import Invalid
 from hub.kit.paging import Order
 
+ID = UUID(int=7)
 MOMENTS = st.timedeltas(timedelta(0), timedelta(days=90_000)).map(lambda past: datetime(1970, 1, 1, tzinfo=UTC) + past)
 
 
@@ -53,15 +54,15 @@ def made(*parts: Any) -> str:
 @pytest.mark.parametrize(
     ("order", "text"),
     [
-        (BY_NAME, cursor(BY_SCORE, (1, uuid4()))),
-        (BY_NAME, cursor(BY_NAME.reversed(), ("a", uuid4()))),
-        (BY_NAME, made("name", 7, uuid4().hex)),
-        (BY_NAME, made("name", "a\x00b", uuid4().hex)),
-        (BY_NAME, made("name", None, uuid4().hex)),
-        (BY_SCORE, made("score", True, uuid4().hex)),
-        (BY_SCORE, made("score", 2**63, uuid4().hex)),
-        (PEOPLE, made("people", "2026-01-01T00:00:00", uuid4().hex)),
-        (PEOPLE, made("people", "0001-01-01T00:00:00+14:00", uuid4().hex)),
+        (BY_NAME, cursor(BY_SCORE, (1, ID))),
+        (BY_NAME, cursor(BY_NAME.reversed(), ("a", ID))),
+        (BY_NAME, made("name", 7, ID.hex)),
+        (BY_NAME, made("name", "a\x00b", ID.hex)),
+        (BY_NAME, made("name", None, ID.hex)),
+        (BY_SCORE, made("score", True, ID.hex)),
+        (BY_SCORE, made("score", 2**63, ID.hex)),
+        (PEOPLE, made("people", "2026-01-01T00:00:00", ID.hex)),
+        (PEOPLE, made("people", "0001-01-01T00:00:00+14:00", ID.hex)),
         (PEOPLE, made("people", "2026-01-01T00:00:00Z", "no id")),
         (PEOPLE, made("people", "2026-01-01T00:00:00Z")),
     ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -35,7 +35,9 @@ def test_any_other_text_is_refused(text: str) -> None:
             read()
 
 
-@pytest.mark.parametrize("text", ["acc", "acc_", "acc_zz", f"acc_{uuid4()}", f"evt_{uuid4().hex}", "acc_" + "1" * 500])
+@pytest.mark.parametrize(
+    "text", ["acc", "acc_", "acc_zz", f"acc_{UUID(int=7)}", f"evt_{UUID(int=7).hex}", "acc_" + "1" * 500]
+)
 def test_an_id_of_another_sort_or_shape_is_refused(text: str) -> None:
     """The refusal names the argument and shows no more than the beginning of what was sent."""
     with pytest.raises(Invalid) as refused:

@@ -125,14 +125,16 @@ def refuse(delivery: sdk.Delivery) -> sdk.Reply | None:
     if len(delivery.body) > MAX_BATCH_BYTES:
         return _bad(f"the body is larger than {MAX_BATCH_BYTES} bytes")
     try:
-        sizes = _sizes(delivery.body)
+        messages = _raw_messages(delivery.body)
     except ValueError as error:
         return _bad(f"malformed JSON: {error}")
-    if len(sizes) > MAX_BATCH_EVENTS:
-        return _bad(f"a batch has at most {MAX_BATCH_EVENTS} events, this one has {len(sizes)}")
-    for position, size in enumerate(sizes):
-        if size > MAX_EVENT_BYTES:
-            return _bad(f"event {position} is larger than {MAX_EVENT_BYTES} bytes")
+    if len(messages) > MAX_BATCH_EVENTS:
+        return _bad(f"a batch has at most {MAX_BATCH_EVENTS} events, this one has {len(messages)}")
+    # Each of the others takes at least three bytes ("{},"): what they leave is the most that one event can have.
+    if len(delivery.body) - 3 * (len(messages) - 1) > MAX_EVENT_BYTES:
+        for position, message in enumerate(messages):
+            if len(memoryview(message)) > MAX_EVENT_BYTES:
+                return _bad(f"event {position} is larger than {MAX_EVENT_BYTES} bytes")
     return None
 
 
@@ -145,15 +147,15 @@ class _Shape(msgspec.Struct):
 _SHAPE = msgspec.json.Decoder(_Shape)
 
 
-def _sizes(body: bytes) -> list[int]:
+def _raw_messages(body: bytes) -> Sequence[msgspec.Raw | bytes]:
     """The bytes of each message. Raises `ValueError` for what is not JSON of the expected shape."""
     try:
         body.decode()
         batch = _SHAPE.decode(body).batch
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         # The careful way: lone surrogates pass it, and what does not is told with its reason.
-        return [len(json.dumps(message, separators=(",", ":"))) for message in _messages(parse(body))]
-    return [len(body)] if isinstance(batch, msgspec.UnsetType) else [len(memoryview(raw)) for raw in batch]
+        return [json.dumps(message, separators=(",", ":")).encode() for message in _messages(parse(body))]
+    return [body] if isinstance(batch, msgspec.UnsetType) else batch
 
 
 def _messages(document: Any) -> list[Any]:
