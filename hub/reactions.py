@@ -49,6 +49,7 @@ REACTIONS: Final[dict[str, tuple[Reaction, ...]]] = {
     "feedback.recorded": (),
     "account.merged": (),
     "account.unmerged": (),
+    "blueprint.applied": (),
 }
 """Every topic there is. Those without a reaction are read by subscriptions alone."""
 

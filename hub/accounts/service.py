@@ -31,10 +31,13 @@ __all__ = [
     "Seen",
     "Sighting",
     "Waiting",
+    "account_ids",
     "accounts_at",
     "dismiss_suggestion",
     "find",
     "holding",
+    "how_many",
+    "mark_all_changed",
     "mark_changed",
     "mark_heard_of",
     "merge",
@@ -57,6 +60,7 @@ QUIET = timedelta(seconds=5)
 """How long an account's history has to have been quiet before it is scored."""
 
 MOST_OFFERED = 5
+MARKED_AT_ONCE = 10_000
 
 
 async def register(
@@ -121,6 +125,31 @@ async def mark_changed(
 ) -> None:
     """Have these accounts scored: at once, or at `due_at` when only time will change something."""
     await work.mark(session, TO_SCORE, (str(account) for account in account_ids), due_at=due_at or now)
+
+
+async def mark_all_changed(session: AsyncSession, now: datetime) -> int:
+    """Have every account scored; returns how many there are. One statement for each `MARKED_AT_ONCE` accounts."""
+    marked, last = 0, UUID(int=0)
+    while True:
+        page = await account_ids(session, after=last, limit=MARKED_AT_ONCE)
+        if not page:
+            return marked
+        await mark_changed(session, page, now)
+        marked, last = marked + len(page), page[-1]
+
+
+async def account_ids(session: AsyncSession, *, after: UUID, limit: int) -> list[UUID]:
+    """Ids of accounts in their order, from behind `after` on; merged ones are left out."""
+    found = await session.execute(
+        select(Account.id).where(Account.merged_into.is_(None), Account.id > after).order_by(Account.id).limit(limit)
+    )
+    return list(found.scalars())
+
+
+async def how_many(session: AsyncSession) -> int:
+    """How many accounts there are, merged ones left out."""
+    counted = await session.execute(select(func.count()).select_from(Account).where(Account.merged_into.is_(None)))
+    return counted.scalar_one()
 
 
 async def mark_heard_of(session: AsyncSession, *, news: Iterable[UUID], history: Iterable[UUID], now: datetime) -> None:

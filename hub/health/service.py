@@ -80,7 +80,7 @@ async def score_accounts(
     catalogue = blueprint.section("measures", Catalogue)
     measures = await compute(session, catalogue, current, as_of=now)
     frame = measures.join(facts, on="account_id", how="inner", maintain_order="left")
-    frame = await journeys.progress(session, blueprint, _with_standing(frame, before), now)
+    frame = await journeys.progress(session, blueprint, with_standing(frame, before), now)
     names = profile_names(frame, blueprint.section("profiles", Profiles))
     rated = rate(frame, names, ready(blueprint).profiles)
 
@@ -146,7 +146,7 @@ async def _change_alert(
     return alert
 
 
-def _with_standing(frame: pl.DataFrame, before: Mapping[UUID, Standing]) -> pl.DataFrame:
+def with_standing(frame: pl.DataFrame, before: Mapping[UUID, Standing]) -> pl.DataFrame:
     """Adds `score` (points) and `band` as they stand; null for accounts never scored."""
     stood = [before.get(UUID(account_id)) for account_id in frame["account_id"]]
     points = [one.micro_points / MICRO if one and one.micro_points is not None else None for one in stood]

@@ -1,8 +1,4 @@
-"""The blueprint put together.
-
-Each room owns the model of its own section and knows what must fit between it and the sections below; here is the list
-of them, so that a whole document can be checked at once.
-"""
+"""The sections of all rooms, and a whole document checked against them at once."""
 
 from __future__ import annotations
 
