@@ -21,6 +21,7 @@ from hub.blueprint.values import NAME_PATTERN
 
 FORMAT = 1
 HEADER = ("blueprint", "name")
+_MISSING = "is required"
 _FORMS = {NAME_PATTERN: "must be made of lower-case letters, digits and underscores, and begin with a letter"}
 
 Section = TypeVar("Section", bound=BaseModel)
@@ -86,7 +87,8 @@ def _behind(remainder: Remainder, name: str, model: type[BaseModel], invalid: Bl
     try:
         Blueprint(0, remainder.document).section(name, model)
     except BlueprintInvalid as still:
-        yield from remainder.own(still.problems)
+        # What was missing from the beginning has been told: what is missing only now was left out.
+        yield from remainder.own(problem for problem in still.problems if problem.message != _MISSING)
         yield from _behind(remainder, name, model, still)
 
 
@@ -147,7 +149,7 @@ def _explained(error: Mapping[str, Any], content: Any, schema: Mapping[str, Any]
     way = _way(location, content, error["input"])
     match error["type"]:
         case "missing":
-            return (*_way(location[:-1], content, error["input"]), location[-1]), "is required"
+            return (*_way(location[:-1], content, error["input"]), location[-1]), _MISSING
         case "extra_forbidden":
             return way, f"is not known here{did_you_mean(way[-1], keys_at(schema, content, way[:-1]))}"
         case "union_tag_invalid":
@@ -156,7 +158,7 @@ def _explained(error: Mapping[str, Any], content: Any, schema: Mapping[str, Any]
             tag = error["ctx"]["tag"]
             return (*way, field), f"{tag!r} is not known{did_you_mean(tag, expected)}"
         case "union_tag_not_found":
-            return (*way, error["ctx"]["discriminator"].strip("'")), "is required"
+            return (*way, error["ctx"]["discriminator"].strip("'")), _MISSING
         case "literal_error" | "enum":
             expected = [value.strip("' ") for value in error["ctx"]["expected"].replace(" or ", ",").split(",")]
             return way, f"{error['input']!r} is not known{did_you_mean(error['input'], expected)}"
