@@ -28,7 +28,7 @@ from hub.plays.decisions import (
     settle,
 )
 from hub.plays.model import CallStatus, Run, RunStep, StepCall, StepStatus, Touch
-from hub.plays.section import ActionStep
+from hub.plays.step_kinds import ActionStep
 from hub.plays.templates import render
 from hub.sdk import Action
 

@@ -13,20 +13,30 @@ from uuid import UUID
 
 from hub.health.vocabulary import Band
 from hub.plays.model import CallStatus, StepStatus
-from hub.plays.section import (
+from hub.plays.step_kinds import (
     ActionStep,
-    AlertOpened,
+    ApproveStep,
     Audience,
-    BandChanged,
-    ByHand,
-    MilestoneOverdue,
-    MilestoneReached,
-    StageEntered,
+    BranchStep,
+    NotifyStep,
+    SetStep,
     Step,
     TaskOwner,
     TaskStep,
-    Trigger,
     WaitStep,
+)
+from hub.plays.trigger_kinds import (
+    AlertOpened,
+    BandChanged,
+    ByHand,
+    EventRecorded,
+    MilestoneOverdue,
+    MilestoneReached,
+    RuleEntered,
+    RuleExited,
+    Scheduled,
+    StageEntered,
+    Trigger,
 )
 
 
@@ -53,6 +63,8 @@ def occurrence_of(trigger: Trigger, topic: str, payload: Mapping[str, Any]) -> s
         case MilestoneOverdue():
             fits = topic == "milestone.overdue" and payload["milestone"] == trigger.milestone_overdue
             return _milestone("overdue", payload) if fits else None
+        case RuleEntered() | RuleExited() | EventRecorded() | Scheduled():
+            return None  # declared only: see `Play.not_carried_out`
         case ByHand():
             return None
         case _:
@@ -188,6 +200,8 @@ def _begin(step: Step, now: datetime) -> Move:
             return GiveTask(due_at=None if step.due is None else now + step.due, rest=step.until_done)
         case WaitStep():
             return BeginWait(until=now + step.wait)
+        case BranchStep() | ApproveStep() | NotifyStep() | SetStep():
+            return Hold()  # declared only: see `Play.not_carried_out`
         case _:
             assert_never(step)
 
@@ -200,6 +214,8 @@ def _continue(step: Step, due_at: datetime | None, now: datetime) -> Move:
             return Rest(until=None)
         case WaitStep():
             return GoOn() if due_at is None or due_at <= now else Rest(until=due_at)
+        case BranchStep() | ApproveStep() | NotifyStep() | SetStep():
+            return Hold()
         case _:
             assert_never(step)
 

@@ -15,12 +15,14 @@ from hub.accounts.queries import READERS
 from hub.blueprint import service as blueprint
 from hub.kit.paging import Order, Page, Slice, among, read_page, read_pages
 from hub.plays.model import Run, RunStatus, RunStep, StepStatus, Task, TaskStatus
-from hub.plays.section import Play, Plays, kind_of
+from hub.plays.section import Level, Play, Plays
+from hub.plays.step_kinds import kind_of
 
 __all__ = [
     "BY_AGE",
     "BY_DUE",
     "RUNS",
+    "Level",
     "Play",
     "Run",
     "RunFilter",

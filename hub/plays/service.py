@@ -26,7 +26,8 @@ from hub.plays import announcements
 from hub.plays.audience import account_of
 from hub.plays.decisions import occurrence_of
 from hub.plays.model import Run, RunStatus, RunStep, StepStatus, Task, TaskStatus
-from hub.plays.section import Play, Plays, kind_of
+from hub.plays.section import Play, Plays
+from hub.plays.step_kinds import kind_of
 
 TO_ADVANCE: Final = "runs_to_advance"
 """The work list of runs that have something to do; its keys are their ids."""
@@ -85,7 +86,7 @@ async def enrol_for_fact(session: AsyncSession, topic: str, payload: Mapping[str
     occurrences = {
         name: occurrence
         for name, play in blueprint.section("plays", Plays).root.items()
-        if (occurrence := occurrence_of(play.trigger, topic, payload)) is not None
+        if play.enabled and (occurrence := occurrence_of(play.trigger, topic, payload)) is not None
     }
     if not occurrences:
         return []
@@ -102,10 +103,14 @@ async def enrol_for_fact(session: AsyncSession, topic: str, payload: Mapping[str
 async def start_play(session: AsyncSession, viewer: Viewer, play: str, account_id: UUID, *, now: datetime) -> Run:
     """Start a play by hand, whatever its trigger is.
 
-    Raises `NotFound` (play or account) and `Invalid` when the play is under way on the account already.
+    Raises `NotFound` (play or account) and `Invalid` when the play is under way on the account already, or is declared
+    only.
     """
     viewer.require(Role.CSM)
     account = await account_of(session, account_id)
+    blueprint = await blueprints.current(session)
+    if not _definition(blueprint, play).enabled:
+        raise Invalid(f"The play {play} is not enabled.", remedy="Enable it in the blueprint.", path=("play",))
     runs = await session.execute(
         select(Run.status, Run.occurrence).where(Run.play == play, Run.account_id == account.id)
     )
@@ -114,7 +119,6 @@ async def start_play(session: AsyncSession, viewer: Viewer, play: str, account_i
     run = None
     if not any(status in ALIVE for status, _ in earlier):
         # Two people who press at once count the same number of earlier runs: the unique key lets one of them through.
-        blueprint = await blueprints.current(session)
         trigger = {"topic": "hand", "actor": viewer.actor}
         run = await enrol(session, blueprint, play, account.id, f"hand:{by_hand + 1}", trigger, now=now)
     if run is None:

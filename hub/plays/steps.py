@@ -25,7 +25,8 @@ from hub.plays.audience import account_of, names_for
 from hub.plays.calls import Answer, Call, make, note, open_call, settle_calls, write_calls
 from hub.plays.decisions import AskVendor, BeginWait, GiveTask, GoOn, Hold, MakeCalls, Rest, next_move, owner_of
 from hub.plays.model import Run, RunStatus, RunStep, StepStatus, Task, TaskStatus
-from hub.plays.section import ActionStep, Play, TaskStep
+from hub.plays.section import Play
+from hub.plays.step_kinds import ActionStep, TaskStep
 from hub.plays.templates import render
 
 TURNS_SECONDS = 5.0

@@ -45,6 +45,7 @@ def _plays(checked: Blueprint) -> Iterator[Problem]:
     plays = checked.section("plays", Plays)
     for path, message in plays.problems(checked.section("alerts", Alerts), checked.section("journeys", Journeys)):
         yield Problem(("plays", *path), message)
+    yield from journeys.unreadable("plays", plays.rules(), journeys.known_names(checked))
 
 
 def json_schema() -> dict[str, Any]:

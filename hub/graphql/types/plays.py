@@ -33,6 +33,11 @@ vocabulary(
     UNKNOWN="The vendor cannot tell whether it happened; a person decides.",
     SKIPPED="Left out.",
 )
+vocabulary(
+    plays.Level,
+    ONE_TO_ONE="One account at a time, by somebody.",
+    ONE_TO_MANY="Many at once, by the product and by mail.",
+)
 vocabulary(TaskStatus, OPEN="To be done.", DONE="Done.", CANCELED="Not needed any more.")
 
 
@@ -40,8 +45,8 @@ vocabulary(TaskStatus, OPEN="To be done.", DONE="Done.", CANCELED="Not needed an
 class PlayStep:
     """One step of a play's definition."""
 
-    kind: str = about("What sort of step: `action`, `task` or `wait`.")
-    name: str = about("The action, the text of the task, or how long to wait.")
+    kind: str = about("What sort of step: `action`, `task`, `wait`, `branch`, `approve`, `notify` or `set`.")
+    name: str = about("The action, the text of a task, a question or a notice, how long to wait, a rule, or names.")
 
 
 @output
@@ -50,6 +55,8 @@ class Play:
 
     name: str = about("Its name in the blueprint, for `playStart`.")
     description: str = about("What it is for; may be empty.")
+    enabled: bool = about("Whether it starts at all. One that is only declared never does.")
+    level: plays.Level = about("How it reaches people.")
     trigger: JSON = about("What starts it, as in the blueprint.")
     steps: list[PlayStep] = about("What it does, in order.")
 
@@ -59,6 +66,8 @@ class Play:
         return cls(
             name=name,
             description=play.description,
+            enabled=play.enabled,
+            level=play.level,
             trigger=JSON(play.trigger.model_dump(mode="json")),
             steps=[PlayStep(kind=plays.kind_of(step), name=step.name) for step in play.steps],
         )

@@ -1,0 +1,105 @@
+"""What starts a play: an alert, a band, a stage, a milestone, a rule, an event, a schedule, or nobody but a person."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal, TypeAlias
+
+from pydantic import Field, Tag
+
+from hub.blueprint.values import Duration, Entry
+from hub.health.vocabulary import Band
+from hub.measures.definitions import EventKind, Where
+from hub.plays.kinds import OneOrMore, kind_in
+
+
+class AlertOpened(Entry):
+    """An alert of this rule opened."""
+
+    alert: str
+
+
+class BandChanged(Entry):
+    """The health band became one of `band`; where `previously` is given, it was one of those before."""
+
+    band: Annotated[tuple[Band, ...], OneOrMore, Field(min_length=1)]
+    previously: Annotated[tuple[Band, ...], OneOrMore] = ()
+
+
+class StageEntered(Entry):
+    """The account entered the stage (of any segment, unless one is named)."""
+
+    stage: str
+    segment: str | None = None
+
+
+class MilestoneReached(Entry):
+    """The milestone was reached."""
+
+    milestone_reached: str
+
+
+class MilestoneOverdue(Entry):
+    """The milestone was not reached in its time."""
+
+    milestone_overdue: str
+
+
+class RuleEntered(Entry):
+    """The rule began to hold for the account."""
+
+    rule_enters: str
+
+
+class RuleExited(Entry):
+    """The rule ceased to hold for the account."""
+
+    rule_exits: str
+
+
+class EventRecorded(Entry):
+    """An event of this kind, with these attributes, was recorded about the account."""
+
+    event: EventKind
+    where: Where = Field(default_factory=dict)
+
+
+class Scheduled(Entry):
+    """Again and again after so much time, counted from when the account was first seen; with `when`, only while that
+    rule holds."""
+
+    schedule: Duration
+    when: str | None = None
+
+
+class ByHand(Entry):
+    """Nothing but a person starts the play. (A person may start any other play as well.)"""
+
+    by_hand: Literal[True]
+
+
+TRIGGERS: Final[dict[str, type[Entry]]] = {
+    "alert": AlertOpened,
+    "band": BandChanged,
+    "stage": StageEntered,
+    "milestone_reached": MilestoneReached,
+    "milestone_overdue": MilestoneOverdue,
+    "rule_enters": RuleEntered,
+    "rule_exits": RuleExited,
+    "event": EventRecorded,
+    "schedule": Scheduled,
+    "by_hand": ByHand,
+}
+
+Trigger: TypeAlias = Annotated[
+    Annotated[AlertOpened, Tag("alert")]
+    | Annotated[BandChanged, Tag("band")]
+    | Annotated[StageEntered, Tag("stage")]
+    | Annotated[MilestoneReached, Tag("milestone_reached")]
+    | Annotated[MilestoneOverdue, Tag("milestone_overdue")]
+    | Annotated[RuleEntered, Tag("rule_enters")]
+    | Annotated[RuleExited, Tag("rule_exits")]
+    | Annotated[EventRecorded, Tag("event")]
+    | Annotated[Scheduled, Tag("schedule")]
+    | Annotated[ByHand, Tag("by_hand")],
+    kind_in(TRIGGERS),
+]
