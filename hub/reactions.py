@@ -44,6 +44,8 @@ REACTIONS: Final[dict[str, tuple[Reaction, ...]]] = {
     "run.started": (),
     "run.advanced": (),
     "run.ended": (),
+    "run.held_out": (),
+    "notice.given": (),
     "task.created": (),
     "task.completed": (),
     "feedback.recorded": (),

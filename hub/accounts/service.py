@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,8 +18,9 @@ from hub.accounts.mapping import Occasion
 from hub.accounts.merging import dismiss_suggestion
 from hub.accounts.model import Account, MergeSuggestion
 from hub.accounts.places import own_place_id, source_account_id, source_person_id
+from hub.accounts.profiles import told
 from hub.accounts.registering import Registered, observe
-from hub.accounts.sightings import Seen, Sighting, sighting
+from hub.accounts.sightings import Known, Seen, Sighting, sighting
 from hub.kit import work
 from hub.kit.errors import Invalid, NotFound
 from hub.sdk.events import Account as ToldAccount
@@ -41,6 +42,7 @@ __all__ = [
     "mark_changed",
     "mark_heard_of",
     "merge",
+    "note",
     "observe",
     "own_place",
     "own_place_id",
@@ -83,6 +85,16 @@ async def register(
     for place, account in told.items():
         seen.add(sighting(connection_id, account, at_place[place], now))
     return await observe(session, seen, now)
+
+
+async def note(session: AsyncSession, account_id: UUID, attributes: Mapping[str, Any], now: datetime) -> None:
+    """Note facts about an account that the hub, or somebody in it, knows: they lie at its own place, and count since
+    now as a vendor's would. Raises `ValueError` for what JSON does not know."""
+    places = await own_place(session, [account_id], now)
+    known = Known(None, f"hub:{account_id}", now, profile=told(attributes, now), unresolved=False)
+    seen = Seen({places[account_id]: known})
+    registered = await observe(session, seen, now)
+    await mark_changed(session, registered.changed, now)
 
 
 async def resolve(session: AsyncSession, source_account_ids: Collection[UUID], now: datetime) -> set[UUID]:

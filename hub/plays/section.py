@@ -14,8 +14,7 @@ plays:
 ```
 
 A run keeps the definition it was started with, as JSON of these models: they may gain optional fields, and never lose
-or rename one. The language is larger than what runs: a play that needs more than this version carries out is declared
-with `enabled: false`, checked like any other, and never started. So nothing is promised that silently does not happen.
+or rename one.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, RootModel
 
@@ -33,18 +32,12 @@ from hub.health.section import Alerts
 from hub.journeys.section import CHURNED, Journeys
 from hub.plays.step_kinds import (
     MOST_STEPS,
-    ApproveStep,
     BranchStep,
-    NotifyStep,
-    SetStep,
     Step,
     WaitStep,
-    kind_of,
     walk,
 )
-from hub.plays.trigger_kinds import EventRecorded, RuleEntered, RuleExited, Scheduled, Trigger
-
-NOT_YET: Final = "is not carried out yet; declare the play with `enabled: false`, or leave this out"
+from hub.plays.trigger_kinds import RuleEntered, RuleExited, Scheduled, Trigger
 
 
 class Level(StrEnum):
@@ -80,20 +73,22 @@ class Play(Entry):
     trigger: Trigger
     """What starts it."""
     audience: str | None = None
-    """A rule: only accounts for which it holds when the play would start. Not carried out yet."""
+    """A rule: only accounts for which it holds when the play would start."""
     frequency: Literal["once"] | Frequency | None = None
     """`once` for an account, or at most so many runs in so much time; by default once for each occurrence of its
-    trigger. Not carried out yet."""
+    trigger."""
     cool_down: Duration | None = None
-    """How long after a run the account is left alone by this play. Not carried out yet."""
-    priority: Annotated[int, Field(ge=1, le=100)] | None = None
-    """Of two plays that want the same person, the one with the higher number goes first. Not carried out yet."""
+    """How long after a run the account is left alone by this play."""
+    priority: Annotated[int, Field(ge=1, le=100)] = 50
+    """Of two plays that want the same person, the one with the higher number goes first."""
+    not_with: tuple[Name, ...] = ()
+    """It does not start on an account on which one of these plays is under way."""
     exit: str | None = None
-    """A rule: when it holds, a run ends wherever it stands. Not carried out yet."""
+    """A rule: when it holds, a run ends wherever it stands."""
     goal: Goal | None = None
-    """What it is for, so that its effect can be measured. Not carried out yet."""
+    """What it is for, so that its effect can be measured."""
     holdout: Annotated[Decimal, Field(gt=0, lt=1, decimal_places=4)] | None = None
-    """The share of accounts that are left out, to compare with. Not carried out yet."""
+    """The share of accounts that are left out, to compare with."""
     steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=MOST_STEPS)]
     """What it does, in order."""
 
@@ -120,24 +115,6 @@ class Play(Entry):
                 case _:
                     pass
 
-    def not_carried_out(self) -> Iterator[Path]:
-        """What of it this version does not carry out, each with its way inside the play."""
-        match self.trigger:
-            case RuleEntered() | RuleExited() | EventRecorded() | Scheduled():
-                yield ("trigger",)
-            case _:
-                pass
-        extras = ("audience", "frequency", "cool_down", "priority", "exit", "goal", "holdout")
-        yield from ((name,) for name in extras if getattr(self, name) is not None)
-        for way, step in walk(self.steps):
-            match step:
-                case WaitStep(until=str()):
-                    yield (*way, "until")
-                case BranchStep() | ApproveStep() | NotifyStep() | SetStep():
-                    yield (*way, kind_of(step))
-                case _:
-                    pass
-
 
 class Plays(RootModel[dict[Name, Play]]):
     """The section: plays by name."""
@@ -150,12 +127,13 @@ class Plays(RootModel[dict[Name, Play]]):
             yield from (((name, *way), rule) for way, rule in play.rules())
 
     def problems(self, alerts: Alerts, journeys: Journeys) -> Iterator[tuple[Path, str]]:
-        """Triggers that wait for something that the other sections do not have, and enabled plays that need more than
-        is carried out, each with its place in the section."""
+        """Triggers that wait for something that the other sections do not have, and plays that name others that there
+        are not, each with its place in the section."""
         for name, play in self.root.items():
             yield from (((name, *way), message) for way, message in _unknown(play, alerts, journeys))
-            if play.enabled:
-                yield from (((name, *way), NOT_YET) for way in play.not_carried_out())
+            for nth, other in enumerate(play.not_with):
+                if other not in self.root:
+                    yield (name, "not_with", nth), f"there is no play {other!r}{did_you_mean(other, self.root)}"
 
 
 def _unknown(play: Play, alerts: Alerts, journeys: Journeys) -> Iterator[tuple[Path, str]]:

@@ -97,7 +97,8 @@ class WaitStep(Entry):
 
 
 class BranchStep(Entry):
-    """Do the steps of `then` while the rule holds at this moment, else those of `otherwise`; then go on behind them."""
+    """Do the steps of `then` if the rule holds when its turn comes, else those of `otherwise`; then go on behind
+    them."""
 
     branch: str
     then: Annotated[tuple[Step, ...], Field(min_length=1, max_length=MOST_STEPS)]
@@ -108,13 +109,22 @@ class BranchStep(Entry):
         return self.branch
 
 
+class Default(StrEnum):
+    """What happens when nobody answered in time."""
+
+    GO_ON = "go_on"
+    END = "end"
+
+
 class ApproveStep(Entry):
-    """Ask somebody whether the play shall go on; without a yes it ends."""
+    """Ask somebody whether the play shall go on; with a no it ends. `default` is what happens when nobody has answered
+    by `due`; without a time the run waits for an answer."""
 
     approve: Annotated[str, Field(min_length=1)]
     details: str | None = None
     owner: TaskOwner = TaskOwner.CSM
     due: Duration | None = None
+    default: Default = Default.END
 
     @field_validator("approve", "details")
     @classmethod
@@ -128,11 +138,11 @@ class ApproveStep(Entry):
 
 
 class NotifyStep(Entry):
-    """Tell one of our own people something, without waiting for them. `connection` is the channel."""
+    """Tell one of our own people something, without waiting for them: a fact (`notice.given`) that subscriptions and
+    outgoing webhooks carry to wherever they read."""
 
     notify: Annotated[str, Field(min_length=1)]
     to: TaskOwner = TaskOwner.CSM
-    connection: str | None = None
 
     @field_validator("notify")
     @classmethod
@@ -191,9 +201,21 @@ def kind_of(step: Entry) -> str:
 
 
 def walk(steps: Iterable[Step], way: Path = ("steps",)) -> Iterator[tuple[Path, Step]]:
-    """Every step with its way inside the play, those inside branches too."""
+    """Every step with its way inside the play, those inside branches too, in the order in which a run numbers them: a
+    branch, then the steps of `then`, then those of `otherwise`."""
     for nth, step in enumerate(steps):
         yield (*way, nth), step
         if isinstance(step, BranchStep):
             yield from walk(step.then, (*way, nth, "then"))
             yield from walk(step.otherwise, (*way, nth, "otherwise"))
+
+
+def program(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """The steps as a run numbers them (see `walk`)."""
+    return tuple(step for _, step in walk(steps))
+
+
+def not_taken(step: BranchStep, number: int, *, holds: bool) -> range:
+    """The numbers of the steps that the branch with this number leaves out."""
+    otherwise = number + 1 + len(program(step.then))
+    return range(otherwise, otherwise + len(program(step.otherwise))) if holds else range(number + 1, otherwise)

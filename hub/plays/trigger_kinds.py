@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from enum import StrEnum
 from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import Field, Tag
@@ -44,10 +46,19 @@ class MilestoneOverdue(Entry):
     milestone_overdue: str
 
 
+class Existing(StrEnum):
+    """What becomes of accounts for which a rule holds already when the play is switched on."""
+
+    SKIP = "skip"
+    START = "start"
+
+
 class RuleEntered(Entry):
-    """The rule began to hold for the account."""
+    """The rule began to hold for the account. `existing` says what becomes of those for which it holds already when
+    the play is switched on."""
 
     rule_enters: str
+    existing: Existing = Existing.SKIP
 
 
 class RuleExited(Entry):
@@ -57,10 +68,12 @@ class RuleExited(Entry):
 
 
 class EventRecorded(Entry):
-    """An event of this kind, with these attributes, was recorded about the account."""
+    """An event of this kind, with these attributes, happened at the account. One that is heard of later than `within`
+    after it happened starts nothing: a history that arrives is no news."""
 
     event: EventKind
     where: Where = Field(default_factory=dict)
+    within: Duration = timedelta(days=2)
 
 
 class Scheduled(Entry):

@@ -100,6 +100,8 @@ _BY_FLOW: dict[Flow, dict[str, str]] = {
         "watch.left": "The account left the watch list.",
         "run.started": "A play started on the account.",
         "run.ended": "A play ended on the account.",
+        "run.held_out": "The account was left out of a play, so that others can be compared with it.",
+        "notice.given": "A play told one of our own people something.",
         "task.created": "A task was given to somebody.",
         "task.completed": "A task was done.",
         "feedback.recorded": "The customer said something.",

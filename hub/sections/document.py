@@ -16,6 +16,7 @@ from hub.health.section import Alerts, Profiles
 from hub.journeys import rules as journeys
 from hub.journeys.section import Journeys, Segments
 from hub.measures.section import Catalogue
+from hub.plays.budget import ContactBudget
 from hub.plays.section import Plays
 
 SECTIONS: Mapping[str, type[BaseModel]] = {
@@ -25,6 +26,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     "profiles": Profiles,
     "alerts": Alerts,
     "plays": Plays,
+    "contact_budget": ContactBudget,
 }
 """The sections of a blueprint, in the order in which a reader meets them."""
 

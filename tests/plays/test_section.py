@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from hub.health.section import Alerts
 from hub.journeys.section import Journeys
-from hub.plays.section import NOT_YET, Level, Play, Plays
+from hub.plays.section import Level, Play, Plays
 from hub.plays.step_kinds import STEPS, ActionStep, TaskStep, WaitStep, kind_of, walk
 from hub.plays.trigger_kinds import TRIGGERS, AlertOpened, BandChanged
 
@@ -171,17 +171,9 @@ def test_every_rule_of_a_play_is_known_with_its_place() -> None:
     assert [dict(one.rules()) for one in left] == [{("trigger", "rule_exits"): "a > 1"}, {("trigger", "when"): "b > 1"}]
 
 
-def test_what_is_not_carried_out_has_to_be_declared_only() -> None:
-    """An enabled play that needs more than runs is an error at each such part; a declared one is right."""
+def test_a_play_cannot_avoid_one_that_there_is_not() -> None:
+    """`not_with` names plays of the document."""
     nothing = Alerts.model_validate({}), Journeys.model_validate({})
-    declared = Plays.model_validate({"all": EVERYTHING})
-    assert list(declared.problems(*nothing)) == []
-    enabled = Plays.model_validate({"all": EVERYTHING | {"enabled": True}})
-    expected: list[tuple[str | int, ...]] = [("trigger",), ("audience",), ("frequency",), ("cool_down",), ("priority",)]
-    expected += [("exit",), ("goal",), ("holdout",), ("steps", 0, "until"), ("steps", 1, "branch")]
-    expected += [("steps", 1, "then", 0, "approve"), ("steps", 1, "then", 1, "notify")]
-    expected += [("steps", 1, "otherwise", 0, "set")]
-    assert list(enabled.problems(*nothing)) == [(("all", *way), NOT_YET) for way in expected]
-    for trigger in ({"event": "ticket.created"}, {"rule_exits": "a > 1"}, {"schedule": "7d"}):
-        assert list(Play.model_validate(play(trigger=trigger)).not_carried_out()) == [("trigger",)]
-    assert list(Play.model_validate(WIN_BACK).not_carried_out()) == []
+    by_hand = play(trigger={"by_hand": True})
+    plays = Plays.model_validate({"one": by_hand | {"not_with": ["two", "onee"]}, "two": by_hand})
+    assert list(plays.problems(*nothing)) == [(("one", "not_with", 1), "there is no play 'onee'; did you mean 'one'?")]
