@@ -5,9 +5,9 @@ runs whose time for the goal is over count. Runs that somebody started by hand d
 
 The interval is Newcombe's for the difference of two independent proportions, from two Wilson score intervals (R. G.
 Newcombe, "Interval estimation for the difference between independent proportions", Statistics in Medicine 17, 1998,
-method 10). An interval of 95 % excludes a truth of nought in one of twenty cases, so a verdict also asks the test of two
-proportions with Yates' correction for continuity (1934): chance is called an effect in fewer than one of twenty. The
-number needed is that of the usual comparison of two proportions at 5 % and 80 % power.
+method 10). An interval of 95 % excludes a truth of nought in one of twenty cases, so a verdict also asks the test of
+two proportions with Yates' correction for continuity (1934): chance is called an effect in fewer than one of twenty.
+The number needed is that of the usual comparison of two proportions at 5 % and 80 % power.
 """
 
 from __future__ import annotations

@@ -23,13 +23,14 @@ from typing import Any, Final
 from uuid import UUID
 
 import polars as pl
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.blueprint.service import Blueprint
 from hub.journeys.rules import known_names
 from hub.journeys.service import FIRST_SEEN
-from hub.kit.db import json_text
+from hub.kit.db import driver_connection, json_text
+from hub.measures.fragments import Fragments, Question
 from hub.measures.rules import Rule
 from hub.plays.enrolling import enrol_if_wanted
 from hub.plays.section import Play, Plays
@@ -181,7 +182,7 @@ async def _followed_since(session: AsyncSession, plays: Sequence[Watched], now: 
         text("SELECT play, since FROM rule_followed WHERE play = ANY(CAST(:plays AS text[]))"),
         {"plays": [one.name for one in plays]},
     )
-    return dict(found.tuples().all())
+    return {row.play: row.since for row in found}
 
 
 async def _held(session: AsyncSession, plays: Sequence[str], ids: Sequence[UUID]) -> dict[tuple[str, UUID], datetime]:
@@ -238,48 +239,43 @@ async def _by_event(session: AsyncSession, plays: Sequence[Watched], look: _Look
     if not triggers:
         return []
     oldest = look.now - max(trigger.within for trigger in triggers.values())
-    found = await session.execute(
-        text(
-            "SELECT s.account_id, e.id, e.kind, e.occurred_at, e.title, e.attributes, r.play AS cause "
-            "FROM unnest(CAST(:ids AS uuid[]), CAST(:since AS timestamptz[])) AS l(account_id, since) "
-            "JOIN source_account s ON s.account_id = l.account_id "
-            "JOIN event e ON e.source_account_id = s.id LEFT JOIN run r ON r.id = e.caused_by_run "
-            "WHERE e.kind = ANY(CAST(:kinds AS text[])) AND e.occurred_at > :oldest AND e.occurred_at <= :now "
-            "AND e.recorded_at >= l.since AND e.retracted_at IS NULL ORDER BY e.occurred_at, e.id"
-        ),
-        {
-            "ids": look.ids,
-            "since": [look.looked[id_] - OVERLAP if id_ in look.looked else oldest for id_ in look.ids],
-            "kinds": sorted({trigger.event for trigger in triggers.values()}),
-            "oldest": oldest,
-            "now": look.now,
-        },
-    )
-    return [
-        Reason(name, event.account_id, f"event:{event.id}", _told(event))
-        for event in found
+    sql = Fragments(Question(look.ids, look.now, None))
+    which = [
+        f"CASE WHEN e.kind = {sql.bind(trigger.event, 'text')} AND {sql.where(trigger.where)} "
+        f"AND e.occurred_at > {sql.bind(max(look.now - trigger.within, look.since[name]), 'timestamptz')} "
+        f"AND r.play IS DISTINCT FROM {sql.bind(name, 'text')} THEN {sql.bind(name, 'text')} END"
         for name, trigger in triggers.items()
-        if event.kind == trigger.event
-        and event.cause != name
-        and event.occurred_at > max(look.now - trigger.within, look.since[name])
-        and _fits(trigger, event.attributes)
+    ]
+    statement = (
+        f"SELECT * FROM (SELECT s.account_id, e.id, e.kind, e.occurred_at, e.title, e.attributes, "
+        f"array_remove(ARRAY[{', '.join(which)}], NULL) AS plays "
+        f"FROM unnest({sql.bind(look.ids, 'uuid[]')}, {sql.bind(_heard_since(look, oldest), 'timestamptz[]')}) "
+        "AS l(account_id, since) JOIN source_account s ON s.account_id = l.account_id "
+        "JOIN event e ON e.source_account_id = s.id LEFT JOIN run r ON r.id = e.caused_by_run "
+        f"WHERE e.kind = ANY({sql.bind(sorted({trigger.event for trigger in triggers.values()}), 'text[]')}) "
+        f"AND e.occurred_at > {sql.bind(oldest, 'timestamptz')} "
+        f"AND e.occurred_at <= {sql.bind(look.now, 'timestamptz')} "
+        "AND e.recorded_at >= l.since AND e.retracted_at IS NULL) AS found "
+        "WHERE cardinality(plays) > 0 ORDER BY occurred_at, id"
+    )
+    found = await (await driver_connection(session)).fetch(statement, *sql.parameters)
+    return [
+        Reason(name, event["account_id"], f"event:{event['id']}", _told(event))
+        for event in found
+        for name in event["plays"]
     ]
 
 
-def _told(event: Row[Any]) -> dict[str, Any]:
+def _heard_since(look: _Look, oldest: datetime) -> list[datetime]:
+    """For each account since when events may have been recorded that no look has seen."""
+    return [look.looked[id_] - OVERLAP if id_ in look.looked else oldest for id_ in look.ids]
+
+
+def _told(event: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "topic": "event",
-        "event": event.kind,
-        "title": event.title,
-        "occurred_at": event.occurred_at.isoformat(),
-        "attributes": event.attributes,
+        "event": event["kind"],
+        "title": event["title"],
+        "occurred_at": event["occurred_at"].isoformat(),
+        "attributes": event["attributes"],
     }
-
-
-def _fits(trigger: EventRecorded, attributes: Mapping[str, Any]) -> bool:
-    """Whether an event has the attributes that are asked for: of each, the value or one of the values."""
-    for name, wanted in trigger.where.items():
-        values = wanted if isinstance(wanted, list | tuple) else (wanted,)
-        if attributes.get(name) not in values:
-            return False
-    return True

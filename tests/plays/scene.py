@@ -38,11 +38,13 @@ class Somebody:
     do_not_contact: bool = False
 
 
-async def add_account(kit: Kit, *people: Somebody, name: str = "Acme", owner: str | None = "sam") -> UUID:
+async def add_account(
+    kit: Kit, *people: Somebody, name: str = "Acme", owner: str | None = "sam", first_seen: datetime = NOW
+) -> UUID:
     """An account with these people."""
     async with kit.transaction() as session:
         account = Account(
-            id=new_id(), name=name, owner=owner, time_zone="UTC", facts={}, created_at=NOW, first_seen_at=NOW
+            id=new_id(), name=name, owner=owner, time_zone="UTC", facts={}, created_at=NOW, first_seen_at=first_seen
         )
         session.add(account)
         await session.flush()
