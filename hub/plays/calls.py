@@ -134,12 +134,14 @@ async def _place_in_budget(
     wait = await touches.take(session, section, run, call, step, now)
     if wait is None:
         call.waiting_since = None
-    elif wait.never or (call.waiting_since is not None and call.waiting_since <= now - section.patience):
+        return None
+    patient_until = (call.waiting_since or now) + section.patience
+    if wait.never or patient_until <= now:
         call.status, call.finished_at, call.waiting_since = CallStatus.DROPPED, now, None
         call.problem = f"Dropped: {wait.why}"
-    else:
-        call.waiting_since, call.problem = call.waiting_since or now, wait.why
-    return wait
+        return wait
+    call.waiting_since, call.problem = call.waiting_since or now, wait.why
+    return Wait(min(wait.until, patient_until), wait.why)
 
 
 async def make(kit: Kit, call: Call) -> Answer:
