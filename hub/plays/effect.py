@@ -12,6 +12,7 @@ The number needed is that of the usual comparison of two proportions at 5 % and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -20,9 +21,6 @@ from typing import Final
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
-
-from hub.access.service import Viewer
-from hub.accounts.queries import READERS
 
 Z_95: Final = 1.959963984540054
 """The 97.5 % quantile of the normal distribution."""
@@ -125,17 +123,17 @@ def number_needed(treated: Side, held_out: Side) -> int | None:
     return ceil(spread * spread / ((p - q) ** 2))
 
 
-async def effect_of(session: AsyncSession, viewer: Viewer, play: str, now: datetime) -> Effect:
-    """The effect of a play until now. One statement; it reads the play's runs."""
-    viewer.require(*READERS)
+async def effects_of(session: AsyncSession, plays: Sequence[str], now: datetime) -> dict[str, Effect]:
+    """The effect of each of these plays until now. One statement; it reads the plays' runs."""
     found = await session.execute(
         text(
-            "SELECT holdout, count(*), count(goal_reached_at) FROM ("
-            "SELECT DISTINCT ON (account_id) holdout, goal_by, goal_reached_at FROM run "
-            "WHERE play = :play AND goal_by IS NOT NULL AND occurrence NOT LIKE 'hand:%' "
-            "ORDER BY account_id, started_at, id) AS first WHERE goal_by <= :now GROUP BY holdout"
+            "SELECT play, holdout, count(*) AS accounts, count(goal_reached_at) AS reached FROM ("
+            "SELECT DISTINCT ON (play, account_id) play, holdout, goal_by, goal_reached_at FROM run "
+            "WHERE play = ANY(CAST(:plays AS text[])) AND goal_by IS NOT NULL AND occurrence NOT LIKE 'hand:%' "
+            "ORDER BY play, account_id, started_at, id) AS first WHERE goal_by <= :now GROUP BY play, holdout"
         ),
-        {"play": play, "now": now},
+        {"plays": list(plays), "now": now},
     )
-    sides = {holdout: Side(accounts, reached) for holdout, accounts, reached in found}
-    return effect(sides.get(False, Side(0, 0)), sides.get(True, Side(0, 0)))
+    sides = {(row.play, row.holdout): Side(row.accounts, row.reached) for row in found}
+    nobody = Side(0, 0)
+    return {play: effect(sides.get((play, False), nobody), sides.get((play, True), nobody)) for play in plays}

@@ -5,20 +5,16 @@ People act by `controls` and `tasks`; `effect` says whether a play works.
 """
 
 from hub.plays.controls import cancel, go_on_without, start_play, try_again
-from hub.plays.effect import Effect, Verdict, effect_of
 from hub.plays.enrolling import TO_ADVANCE, enrol, enrol_for_fact, enrol_if_wanted
 from hub.plays.following import follow
 from hub.plays.tasks import assign_task, complete_task, decide_approval
 
 __all__ = [
     "TO_ADVANCE",
-    "Effect",
-    "Verdict",
     "assign_task",
     "cancel",
     "complete_task",
     "decide_approval",
-    "effect_of",
     "enrol",
     "enrol_for_fact",
     "enrol_if_wanted",

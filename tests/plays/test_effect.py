@@ -8,10 +8,9 @@ from datetime import timedelta
 
 import pytest
 
-from hub.access.service import SYSTEM
 from hub.kit.clock import FrozenClock
 from hub.kit.runtime import Kit
-from hub.plays.effect import Side, Verdict, effect, effect_of, interval, number_needed
+from hub.plays.effect import Side, Verdict, effect, effects_of, interval, number_needed
 
 from .scene import CALL, add_account, apply, enrol, look, own, runs
 
@@ -90,7 +89,7 @@ async def test_an_account_counts_where_it_was_put(still: Kit, clock: FrozenClock
     clock.advance(timedelta(days=5))
     await look(still, *accounts)
     async with still.reading() as session:
-        early = await effect_of(session, SYSTEM, "measured", clock.now())
+        early = (await effects_of(session, ["measured"], clock.now()))["measured"]
     assert early.treated == Side(0, 0)
     clock.advance(timedelta(days=6))
     for account in accounts:  # too late to count
@@ -98,7 +97,7 @@ async def test_an_account_counts_where_it_was_put(still: Kit, clock: FrozenClock
         await enrol(still, account, "alert:2", play="measured")
     await look(still, *accounts)
     async with still.reading() as session:
-        found = await effect_of(session, SYSTEM, "measured", clock.now())
+        found = (await effects_of(session, ["measured"], clock.now()))["measured"]
     held_out = sum(put.values())
     assert (found.treated, found.held_out) == (Side(12 - held_out, 2), Side(held_out, 1))
     assert found.verdict is Verdict.NOT_ENOUGH_YET
