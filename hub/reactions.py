@@ -44,11 +44,14 @@ REACTIONS: Final[dict[str, tuple[Reaction, ...]]] = {
     "run.started": (),
     "run.advanced": (),
     "run.ended": (),
+    "run.held_out": (),
+    "notice.given": (),
     "task.created": (),
     "task.completed": (),
     "feedback.recorded": (),
     "account.merged": (),
     "account.unmerged": (),
+    "blueprint.applied": (),
 }
 """Every topic there is. Those without a reaction are read by subscriptions alone."""
 

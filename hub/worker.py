@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -48,7 +49,7 @@ from hub.kit.queue import QUEUE_NAME, deserialize, serialize
 from hub.kit.runtime import Kit, open_kit
 from hub.kit.settings import Settings
 from hub.plays import jobs as plays
-from hub.plays.service import TO_ADVANCE
+from hub.plays.service import TO_ADVANCE, follow
 from hub.timeline import jobs as timeline
 
 log = structlog.get_logger()
@@ -61,7 +62,7 @@ DRAINS: dict[str, Drain] = {
     RECORDS_TO_FOLLOW_UP: connections.drain_records_to_follow_up,
     RECORDS_TO_REFETCH: connections.drain_records_to_refetch,
     RAW_RECORDS: timeline.drain_raw_records,
-    TO_SCORE: health.drain_accounts_to_score,
+    TO_SCORE: partial(health.drain_accounts_to_score, then=follow),
     outbox.LIST: reactions.drain_outbox,
     reactions.TO_REPEAT: reactions.drain_facts_to_repeat,
     TO_ADVANCE: plays.drain_runs_to_advance,

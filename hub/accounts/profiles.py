@@ -100,7 +100,7 @@ def account_facts(sources: Iterable[Source]) -> AccountFacts:
         default=None,
     )
     return AccountFacts(
-        name=_text(known.get("name")) or domain or min((source.place for source in sources), default=""),
+        name=_text(known.get("name")) or domain or min((source.place for source in sources if source.keys), default=""),
         domain=domain,
         owner=_text(known.get("owner")),
         time_zone=_time_zone(known.get("time_zone")) or "UTC",

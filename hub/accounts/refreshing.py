@@ -52,22 +52,26 @@ async def accounts(session: AsyncSession, account_ids: Collection[UUID]) -> None
 
 
 async def _account_sources(session: AsyncSession, account_ids: Collection[UUID]) -> dict[UUID, list[Source]]:
-    """The sources that speak for each account: those with a key that founds accounts."""
+    """The sources that speak for each account: those with a key that founds accounts, and beside them the account's
+    own place, where the hub notes what it knows itself."""
     rows = await session.execute(
         text(
-            "SELECT s.account_id, s.id, s.place, s.profile, s.profile_times, array_agg(k.kind) AS kinds, "
-            "array_agg(k.value) AS values FROM source_account s "
-            "JOIN account_key k ON k.source_account_id = s.id AND k.relation = 'is' "
+            "SELECT s.account_id, s.id, s.place, s.profile, s.profile_times, s.connection_id IS NULL AS own, "
+            "array_remove(array_agg(k.kind), NULL) AS kinds, array_remove(array_agg(k.value), NULL) AS values "
+            "FROM source_account s LEFT JOIN account_key k ON k.source_account_id = s.id AND k.relation = 'is' "
             "WHERE s.account_id = ANY(CAST(:ids AS uuid[])) GROUP BY s.id"
         ),
         {"ids": list(account_ids)},
     )
     found: dict[UUID, list[Source]] = defaultdict(list)
+    own: dict[UUID, list[Source]] = defaultdict(list)
     for row in rows.all():
         keys = tuple(zip(row.kinds, row.values, strict=True))
-        if any(founds(key) for key in keys):
+        if row.own and row.profile:
+            own[row.account_id].append(_source(row, keys))
+        elif any(founds(key) for key in keys):
             found[row.account_id].append(_source(row, keys))
-    return found
+    return {account: sources + own[account] for account, sources in found.items()}
 
 
 async def people(session: AsyncSession, person_ids: Collection[UUID]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,8 +18,9 @@ from hub.accounts.mapping import Occasion
 from hub.accounts.merging import dismiss_suggestion
 from hub.accounts.model import Account, MergeSuggestion
 from hub.accounts.places import own_place_id, source_account_id, source_person_id
+from hub.accounts.profiles import told
 from hub.accounts.registering import Registered, observe
-from hub.accounts.sightings import Seen, Sighting, sighting
+from hub.accounts.sightings import Known, Seen, Sighting, sighting
 from hub.kit import work
 from hub.kit.errors import Invalid, NotFound
 from hub.sdk.events import Account as ToldAccount
@@ -31,13 +32,17 @@ __all__ = [
     "Seen",
     "Sighting",
     "Waiting",
+    "account_ids",
     "accounts_at",
     "dismiss_suggestion",
     "find",
     "holding",
+    "how_many",
+    "mark_all_changed",
     "mark_changed",
     "mark_heard_of",
     "merge",
+    "note",
     "observe",
     "own_place",
     "own_place_id",
@@ -57,6 +62,7 @@ QUIET = timedelta(seconds=5)
 """How long an account's history has to have been quiet before it is scored."""
 
 MOST_OFFERED = 5
+MARKED_AT_ONCE = 10_000
 
 
 async def register(
@@ -79,6 +85,16 @@ async def register(
     for place, account in told.items():
         seen.add(sighting(connection_id, account, at_place[place], now))
     return await observe(session, seen, now)
+
+
+async def note(session: AsyncSession, account_id: UUID, attributes: Mapping[str, Any], now: datetime) -> None:
+    """Note facts about an account that the hub, or somebody in it, knows: they lie at its own place, and count since
+    now as a vendor's would. Raises `ValueError` for what JSON does not know."""
+    places = await own_place(session, [account_id], now)
+    known = Known(None, f"hub:{account_id}", now, profile=told(attributes, now), unresolved=False)
+    seen = Seen({places[account_id]: known})
+    registered = await observe(session, seen, now)
+    await mark_changed(session, registered.changed, now)
 
 
 async def resolve(session: AsyncSession, source_account_ids: Collection[UUID], now: datetime) -> set[UUID]:
@@ -121,6 +137,31 @@ async def mark_changed(
 ) -> None:
     """Have these accounts scored: at once, or at `due_at` when only time will change something."""
     await work.mark(session, TO_SCORE, (str(account) for account in account_ids), due_at=due_at or now)
+
+
+async def mark_all_changed(session: AsyncSession, now: datetime) -> int:
+    """Have every account scored; returns how many there are. One statement for each `MARKED_AT_ONCE` accounts."""
+    marked, last = 0, UUID(int=0)
+    while True:
+        page = await account_ids(session, after=last, limit=MARKED_AT_ONCE)
+        if not page:
+            return marked
+        await mark_changed(session, page, now)
+        marked, last = marked + len(page), page[-1]
+
+
+async def account_ids(session: AsyncSession, *, after: UUID, limit: int) -> list[UUID]:
+    """Ids of accounts in their order, from behind `after` on; merged ones are left out."""
+    found = await session.execute(
+        select(Account.id).where(Account.merged_into.is_(None), Account.id > after).order_by(Account.id).limit(limit)
+    )
+    return list(found.scalars())
+
+
+async def how_many(session: AsyncSession) -> int:
+    """How many accounts there are, merged ones left out."""
+    counted = await session.execute(select(func.count()).select_from(Account).where(Account.merged_into.is_(None)))
+    return counted.scalar_one()
 
 
 async def mark_heard_of(session: AsyncSession, *, news: Iterable[UUID], history: Iterable[UUID], now: datetime) -> None:

@@ -9,22 +9,25 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from hub.blueprint.problems import BlueprintInvalid, Path, Problem, did_you_mean, place_of
+from hub.blueprint.pruning import Remainder
 from hub.blueprint.schemas import keys_at
 from hub.blueprint.values import NAME_PATTERN
 
 FORMAT = 1
 HEADER = ("blueprint", "name")
+_MISSING = "is required"
 _FORMS = {NAME_PATTERN: "must be made of lower-case letters, digits and underscores, and begin with a letter"}
 
 Section = TypeVar("Section", bound=BaseModel)
 CrossCheck = Callable[["Blueprint"], Iterable[Problem]]
-"""Looks at several sections at once; reads them by `Blueprint.section`. A section that is broken by itself is
-reported once: a cross-check that asks for it is left out."""
+"""Looks at several sections at once; reads them by `Blueprint.section`. What is broken in a section by itself was left
+out of it before (see `pruning`)."""
 
 
 class Coherent(ABC):
@@ -60,28 +63,37 @@ def check(
 ) -> Blueprint:
     """The document as a blueprint that has no version yet (0), all of its sections valid.
 
-    Raises `BlueprintInvalid` with all problems of all sections at once.
+    Raises `BlueprintInvalid` with all problems of all sections, and between them, at once.
     """
     problems = list(_header(document, sections))
     blueprint = Blueprint(0, document)
+    remainder = Remainder(document)
     for name, model in sections.items():
         try:
             blueprint.section(name, model)
         except BlueprintInvalid as invalid:
-            problems += invalid.problems
-    for cross_check in cross_checks:
-        try:
-            found = list(cross_check(blueprint))
-        except BlueprintInvalid:
-            continue
-        problems += [_placed(document, problem) for problem in found]
+            problems += [*invalid.problems, *_behind(remainder, name, model, invalid)]
+    sound = Blueprint(0, remainder.document) if problems else blueprint
+    problems += remainder.own(problem for cross_check in cross_checks for problem in cross_check(sound))
     if problems:
-        raise BlueprintInvalid(sorted(problems, key=_reading_order))
+        raise BlueprintInvalid(sorted({_placed(document, found): None for found in problems}, key=_reading_order))
     return blueprint
 
 
-def _reading_order(problem: Problem) -> tuple[str, int]:
-    return (problem.place.file, problem.place.line) if problem.place else ("", 0)
+def _behind(remainder: Remainder, name: str, model: type[BaseModel], invalid: BlueprintInvalid) -> Iterator[Problem]:
+    """Leave out of the remainder what is broken in a section until the rest of it is valid; the problems that only come
+    to light then. Each time something goes, so that it comes to an end: an empty section is valid."""
+    remainder.leave_out(problem.path for problem in invalid.problems)
+    try:
+        Blueprint(0, remainder.document).section(name, model)
+    except BlueprintInvalid as still:
+        # What was missing from the beginning has been told: what is missing only now was left out.
+        yield from remainder.own(problem for problem in still.problems if problem.message != _MISSING)
+        yield from _behind(remainder, name, model, still)
+
+
+def _reading_order(problem: Problem) -> tuple[str, int, int]:
+    return (problem.place.file, problem.place.line, problem.place.column) if problem.place else ("", 0, 0)
 
 
 def _placed(document: Mapping[str, Any], problem: Problem) -> Problem:
@@ -118,8 +130,14 @@ def _section(document: Mapping[str, Any], name: str, model: type[Section]) -> Se
 
 
 def _follows(error: Mapping[str, Any], errors: list[Any]) -> bool:
-    """Whether a list is said to be too short only because its entries were found faulty, which is said already."""
+    """Whether the error says once more what another one says: a list is too short because its entries are faulty, a key
+    is missing because it is misspelled."""
     location: Path = error["loc"]
+    if error["type"] == "missing":
+        beside = (other["loc"] for other in errors if other["type"] == "extra_forbidden")
+        return any(
+            other[:-1] == location[:-1] and get_close_matches(str(other[-1]), [str(location[-1])]) for other in beside
+        )
     return error["type"] == "too_short" and any(
         len(other["loc"]) > len(location) and other["loc"][: len(location)] == location for other in errors
     )
@@ -131,7 +149,7 @@ def _explained(error: Mapping[str, Any], content: Any, schema: Mapping[str, Any]
     way = _way(location, content, error["input"])
     match error["type"]:
         case "missing":
-            return (*_way(location[:-1], content, error["input"]), location[-1]), "is required"
+            return (*_way(location[:-1], content, error["input"]), location[-1]), _MISSING
         case "extra_forbidden":
             return way, f"is not known here{did_you_mean(way[-1], keys_at(schema, content, way[:-1]))}"
         case "union_tag_invalid":
@@ -140,7 +158,7 @@ def _explained(error: Mapping[str, Any], content: Any, schema: Mapping[str, Any]
             tag = error["ctx"]["tag"]
             return (*way, field), f"{tag!r} is not known{did_you_mean(tag, expected)}"
         case "union_tag_not_found":
-            return (*way, error["ctx"]["discriminator"].strip("'")), "is required"
+            return (*way, error["ctx"]["discriminator"].strip("'")), _MISSING
         case "literal_error" | "enum":
             expected = [value.strip("' ") for value in error["ctx"]["expected"].replace(" or ", ",").split(",")]
             return way, f"{error['input']!r} is not known{did_you_mean(error['input'], expected)}"

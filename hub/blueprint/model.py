@@ -12,7 +12,9 @@ from hub.kit.db import Base
 
 
 class BlueprintVersion(Base):
-    """One immutable version; the newest is in force. `digest` is the SHA-256 of the canonical document.
+    """One immutable version; the newest is in force. `comment` is why it was made.
+
+    `digest` is the SHA-256 of the canonical document.
 
     The document is `json`, not `jsonb`: in it the order of entries has a meaning (the first segment whose
     rule holds is the account's, stages follow one another), and `jsonb` would sort them.
@@ -25,3 +27,4 @@ class BlueprintVersion(Base):
     document: Mapped[dict[str, Any]] = mapped_column(JSON)
     applied_at: Mapped[datetime]
     applied_by: Mapped[str]
+    comment: Mapped[str | None]

@@ -115,6 +115,17 @@ def _twice(path: Path, places: dict[Path, Place], reader: _Reader) -> Problem:
     return Problem(path, f"stands already at {places.get(path)}", reader.places.get(path))
 
 
+def plain_value(text: str) -> str | int | float | bool | None:
+    """What a text means that stands in a document without quotes."""
+    if text in _NULL:
+        return None
+    if text in _TRUE or text in _FALSE:
+        return text in _TRUE
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    return float(text) if _NUMBER.fullmatch(text) else text
+
+
 class _Unreadable(Exception):
     """The rest of a file cannot be understood."""
 
@@ -145,9 +156,9 @@ class _Reader:
             self.problems.append(Problem((), "is not UTF-8 text", Place(self.file, line)))
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            line = mark.line + 1 if mark else 1
+            place = Place(self.file, mark.line + 1, mark.column + 1) if mark else Place(self.file, 1)
             message = ", ".join(part for part in (error.context, error.problem) if part)
-            self.problems.append(Problem((), f"is not YAML: {message}", Place(self.file, line)))
+            self.problems.append(Problem((), f"is not YAML: {message}", place))
         except yaml.reader.ReaderError as error:
             line = self.content.decode("utf-8-sig")[: error.position].count("\n") + 1
             self.problems.append(Problem((), "holds a control character", Place(self.file, line)))
@@ -204,13 +215,7 @@ class _Reader:
         text = self._text(event, path)
         if event.style:  # quoted, or a block: text, whatever it looks like
             return text
-        if text in _NULL:
-            return None
-        if text in _TRUE or text in _FALSE:
-            return text in _TRUE
-        if _INTEGER.fullmatch(text):
-            return int(text)
-        return float(text) if _NUMBER.fullmatch(text) else text
+        return plain_value(text)
 
     def _text(self, event: yaml.ScalarEvent, path: Path) -> str:
         text: str = event.value
@@ -219,7 +224,8 @@ class _Reader:
         return text
 
     def _place(self, event: yaml.Event) -> Place:
-        return Place(self.file, event.start_mark.line + 1 if event.start_mark else 1)
+        mark = event.start_mark
+        return Place(self.file, mark.line + 1, mark.column + 1) if mark else Place(self.file, 1)
 
     def _problem(self, path: Path, message: str, event: yaml.Event) -> None:
         self.problems.append(Problem(path, message, self._place(event)))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -16,21 +17,29 @@ import orjson
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hub.blueprint.changes import Change, ChangeKind, Part, changes
 from hub.blueprint.checking import Blueprint, check
 from hub.blueprint.model import BlueprintVersion
 from hub.blueprint.problems import BlueprintInvalid, Document, Problem
 from hub.blueprint.reading import read_document, read_text
 from hub.blueprint.shipped import shipped_path
+from hub.blueprint.writing import as_yaml
 from hub.kit.db import lock
 from hub.kit.errors import NotFound
 
 __all__ = [
     "Blueprint",
     "BlueprintInvalid",
+    "Change",
+    "ChangeKind",
     "Document",
+    "Part",
     "Problem",
+    "Version",
     "apply",
+    "as_yaml",
     "at_version",
+    "changes",
     "check",
     "current",
     "digest_of",
@@ -38,10 +47,23 @@ __all__ = [
     "read_document",
     "read_text",
     "shipped_path",
+    "version_in_force",
+    "versions",
 ]
 
 _KEPT: Final = 16
 _read: OrderedDict[tuple[int, str], Blueprint] = OrderedDict()
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of the blueprint, without its document. `comment` is why it was made, where somebody said so."""
+
+    version: int
+    digest: str
+    applied_at: datetime
+    applied_by: str
+    comment: str | None
 
 
 def digest_of(document: Mapping[str, Any]) -> str:
@@ -51,14 +73,19 @@ def digest_of(document: Mapping[str, Any]) -> str:
     return hashlib.sha256(orjson.dumps(dict(document))).hexdigest()
 
 
-async def apply(session: AsyncSession, document: Mapping[str, Any], actor: str, now: datetime) -> int:
-    """Put a checked document in force (see `check`); returns its version, the present one if nothing changed."""
+async def apply(
+    session: AsyncSession, document: Mapping[str, Any], actor: str, now: datetime, *, comment: str | None = None
+) -> int:
+    """Put a checked document in force (see `check`); returns its version, the present one if nothing changed.
+
+    Whoever changes what is in force goes through `hub.sections.applying`, which also has the accounts scored.
+    """
     await lock(session, "blueprint")
     digest = digest_of(document)
     newest = await _newest(session)
     if newest is not None and newest[1] == digest:
         return newest[0]
-    row = BlueprintVersion(digest=digest, document=dict(document), applied_at=now, applied_by=actor)
+    row = BlueprintVersion(digest=digest, document=dict(document), applied_at=now, applied_by=actor, comment=comment)
     session.add(row)
     await session.flush()
     return row.version
@@ -80,12 +107,33 @@ async def in_force(session: AsyncSession) -> bool:
     return await _newest(session) is not None
 
 
+async def version_in_force(session: AsyncSession) -> int | None:
+    """The number of the version in force; None before the first."""
+    newest = await _newest(session)
+    return newest[0] if newest else None
+
+
+async def versions(session: AsyncSession, *, before: int | None = None, limit: int = 50) -> Sequence[Version]:
+    """Versions, the newest first; `before`: only those that are older than this one."""
+    columns = (
+        BlueprintVersion.version,
+        BlueprintVersion.digest,
+        BlueprintVersion.applied_at,
+        BlueprintVersion.applied_by,
+        BlueprintVersion.comment,
+    )
+    statement = select(*columns).order_by(BlueprintVersion.version.desc()).limit(limit)
+    if before is not None:
+        statement = statement.where(BlueprintVersion.version < before)
+    return [Version(*row) for row in await session.execute(statement)]
+
+
 async def at_version(session: AsyncSession, version: int) -> Blueprint:
     """An older (or the present) version. Raises `NotFound`."""
     statement = select(BlueprintVersion.digest).where(BlueprintVersion.version == version)
     digest = (await session.execute(statement)).scalar_one_or_none()
     if digest is None:
-        raise NotFound(f"There is no version {version} of the blueprint.")
+        raise NotFound(f"There is no version {version} of the blueprint.", remedy="List them: hub blueprint history")
     return await _load(session, version, digest)
 
 

@@ -22,7 +22,7 @@ _HOURS: Final = {"h": 1, "d": 24, "w": 24 * 7}
 class Entry(BaseModel):
     """The base of everything in a section: never changed once read, and no key that it does not know."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 def parse_duration(value: Any) -> timedelta:

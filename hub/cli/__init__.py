@@ -22,6 +22,7 @@ COMMANDS = {
     "token": "hub.cli.token:app",
     "health": "hub.cli.health:app",
     "plugin": "hub.cli.plugin:app",
+    "blueprint": "hub.cli.blueprint:app",
     "schema": "hub.cli.schema:app",
     "doctor": "hub.cli.doctor:doctor",
 }

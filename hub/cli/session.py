@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
+from hub.access.service import SYSTEM
 from hub.blueprint import service as blueprint
 from hub.kit.embedded import EmbeddedServers, ServerUrls, running_servers
 from hub.kit.errors import SchemaOutdated, Unreachable
@@ -71,9 +72,11 @@ async def prepare(kit: Kit) -> str:
         await runner.upgrade(kit.database.engine)
     async with kit.transaction() as session:
         if kit.settings.blueprint is not None or not await blueprint.in_force(session):
-            from hub.sections import read  # all rooms: only a hub that puts a blueprint into force waits for them
+            # All rooms: only a hub that puts a blueprint into force waits for them.
+            from hub.sections import applying, read
 
-            await blueprint.apply(session, read(kit.settings.blueprint), "hub", kit.clock.now())
+            document = read(kit.settings.blueprint)
+            await applying.apply(session, SYSTEM, document, comment=None, now=kit.clock.now())
     return before
 
 

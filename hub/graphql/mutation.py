@@ -12,13 +12,11 @@ from hub.graphql import ids
 from hub.graphql.context import Info
 from hub.graphql.declare import about, argument, given, maybe, mutation, output
 from hub.graphql.ids import Prefix
+from hub.graphql.playing import PlayMutations
 from hub.graphql.refusals import InvalidInput, NotAllowed, NotFound
 from hub.graphql.types.alerts import Alert
 from hub.graphql.types.feedback import Feedback
-from hub.graphql.types.node import text
-from hub.graphql.types.plays import Run, Task
 from hub.health import service as health
-from hub.plays import service as plays
 
 
 @given
@@ -50,36 +48,6 @@ class AlertResolved:
 
 
 @given
-class PlayStartInput:
-    """Which play to start on which account."""
-
-    play: str = about("The play's name in the blueprint.")
-    account: strawberry.ID = about("The account.")
-
-
-@output
-class PlayStarted:
-    """The play has been started; its first step follows at once."""
-
-    run: Run = about("The run.")
-
-
-@given
-class TaskCompleteInput:
-    """Which task is done, and with what outcome."""
-
-    id: strawberry.ID = about("The task.")
-    outcome: str | None = maybe("What came of it, in your own words.")
-
-
-@output
-class TaskCompleted:
-    """The task is done; the play that waited for it goes on."""
-
-    task: Task = about("The task as it is now.")
-
-
-@given
 class FeedbackRecordInput:
     """What somebody at an account said."""
 
@@ -108,14 +76,6 @@ AlertResolveResult = Annotated[
     AlertResolved | NotAllowed | NotFound | InvalidInput,
     strawberry.union("AlertResolveResult", description="What came of `alertResolve`."),
 ]
-PlayStartResult = Annotated[
-    PlayStarted | NotAllowed | NotFound | InvalidInput,
-    strawberry.union("PlayStartResult", description="What came of `playStart`."),
-]
-TaskCompleteResult = Annotated[
-    TaskCompleted | NotAllowed | NotFound | InvalidInput,
-    strawberry.union("TaskCompleteResult", description="What came of `taskComplete`."),
-]
 FeedbackRecordResult = Annotated[
     FeedbackRecorded | NotAllowed | NotFound | InvalidInput,
     strawberry.union("FeedbackRecordResult", description="What came of `feedbackRecord`."),
@@ -123,7 +83,7 @@ FeedbackRecordResult = Annotated[
 
 
 @output
-class Mutation:
+class Mutation(PlayMutations):
     """Everything that can be done. Several in one request are done one after the other, each in its own transaction."""
 
     @mutation
@@ -149,32 +109,6 @@ class Mutation:
         async with info.context.writing() as session:
             alert = await health.resolve_alert(session, info.context.viewer, alert_id, now=info.context.now)
             return AlertResolved(alert=Alert.of(alert))
-
-    @mutation
-    async def play_start(
-        self,
-        info: Info,
-        input: Annotated[PlayStartInput, argument("Which play, on which account.")],  # noqa: A002  # its name
-    ) -> PlayStartResult:
-        """Start a play on an account by hand. Refused while it is under way there. For csm and admin."""
-        account_id = ids.read(Prefix.ACCOUNT, input.account, "account")
-        async with info.context.writing() as session:
-            run = await plays.start_play(session, info.context.viewer, input.play, account_id, now=info.context.now)
-            return PlayStarted(run=Run.of(run))
-
-    @mutation
-    async def task_complete(
-        self,
-        info: Info,
-        input: Annotated[TaskCompleteInput, argument("Which task, and its outcome.")],  # noqa: A002  # its name
-    ) -> TaskCompleteResult:
-        """Say that a task is done. Doing it again changes nothing. For csm and admin."""
-        task_id = ids.read(Prefix.TASK, input.id)
-        async with info.context.writing() as session:
-            task = await plays.complete_task(
-                session, info.context.viewer, task_id, text(input.outcome, "outcome"), now=info.context.now
-            )
-            return TaskCompleted(task=Task.of(task))
 
     @mutation
     async def feedback_record(

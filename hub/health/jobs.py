@@ -23,7 +23,7 @@ from hub.accounts.service import TO_SCORE, mark_changed
 from hub.blueprint import service as blueprints
 from hub.blueprint.service import Blueprint
 from hub.connections.service import still_arriving
-from hub.health.service import score_accounts
+from hub.health.service import Then, score_accounts
 from hub.kit import work
 from hub.kit.errors import NotFound
 from hub.kit.runtime import Kit
@@ -40,10 +40,11 @@ LONGEST_DELAY = timedelta(hours=6)
 LONGEST_ERROR = 1000
 
 
-async def drain_accounts_to_score(kit: Kit) -> int:
+async def drain_accounts_to_score(kit: Kit, then: Then | None = None) -> int:
     """Score one batch of the accounts that are due; returns how many were handled (0: none was due).
 
-    Without a blueprint nothing is scored and nothing is lost: the accounts wait on their list.
+    `then` is what else is done with them in the transaction. Without a blueprint nothing is scored and nothing is lost:
+    the accounts wait on their list.
     """
     now = kit.clock.now()
     async with kit.transaction() as session:
@@ -54,28 +55,30 @@ async def drain_accounts_to_score(kit: Kit) -> int:
         arriving = await still_arriving(session)
         claims = await work.claim(session, TO_SCORE, limit=BATCH, now=now, lease=LEASE, still_arriving=arriving)
     if claims:
-        await _score(kit, blueprint, claims, now)
+        await _score(kit, blueprint, claims, now, then)
     return len(claims)
 
 
-async def _score(kit: Kit, blueprint: Blueprint, claims: Sequence[Claim], now: datetime) -> None:
+async def _score(kit: Kit, blueprint: Blueprint, claims: Sequence[Claim], now: datetime, then: Then | None) -> None:
     """Score what was claimed in one transaction, or, when that fails, each half in its own."""
-    error = await _failure(kit, blueprint, claims, now)
+    error = await _failure(kit, blueprint, claims, now, then)
     if error is None:
         return
     if len(claims) == 1:
         await _put_off(kit, claims[0], error, now)
         return
     middle = len(claims) // 2
-    await _score(kit, blueprint, claims[:middle], now)
-    await _score(kit, blueprint, claims[middle:], now)
+    await _score(kit, blueprint, claims[:middle], now, then)
+    await _score(kit, blueprint, claims[middle:], now, then)
 
 
-async def _failure(kit: Kit, blueprint: Blueprint, claims: Sequence[Claim], now: datetime) -> Exception | None:
+async def _failure(
+    kit: Kit, blueprint: Blueprint, claims: Sequence[Claim], now: datetime, then: Then | None
+) -> Exception | None:
     """Score what was claimed; returns what went wrong, and raises when the database is away."""
     try:
         async with kit.transaction() as session:
-            result = await score_accounts(session, blueprint, [UUID(claim.key) for claim in claims], now)
+            result = await score_accounts(session, blueprint, [UUID(claim.key) for claim in claims], now, then)
             # In the order in which others mark accounts, so that nobody waits for us while we wait for them.
             await work.finish(session, sorted(claims, key=lambda claim: claim.key))
             await _come_back(session, result.scored, result.deadlines, now)

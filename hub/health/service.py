@@ -7,10 +7,10 @@ what was decided from newer ones. A score is written only when something that co
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import polars as pl
@@ -61,8 +61,17 @@ class ScoringResult:
     deadlines: Mapping[UUID, datetime] = field(default_factory=dict)
 
 
+Then: TypeAlias = Callable[[AsyncSession, Blueprint, pl.DataFrame, Mapping[UUID, datetime], datetime], Awaitable[None]]
+"""What else is done with accounts that were scored, in the same transaction: given their rows with everything that a
+rule may name, and when each was scored before (those that never were are left out)."""
+
+
 async def score_accounts(
-    session: AsyncSession, blueprint: Blueprint, account_ids: Collection[UUID], now: datetime
+    session: AsyncSession,
+    blueprint: Blueprint,
+    account_ids: Collection[UUID],
+    now: datetime,
+    then: Then | None = None,
 ) -> ScoringResult:
     """Score accounts as of now, in one transaction (the caller's).
 
@@ -80,7 +89,7 @@ async def score_accounts(
     catalogue = blueprint.section("measures", Catalogue)
     measures = await compute(session, catalogue, current, as_of=now)
     frame = measures.join(facts, on="account_id", how="inner", maintain_order="left")
-    frame = await journeys.progress(session, blueprint, _with_standing(frame, before), now)
+    frame = await journeys.progress(session, blueprint, with_standing(frame, before), now)
     names = profile_names(frame, blueprint.section("profiles", Profiles))
     rated = rate(frame, names, ready(blueprint).profiles)
 
@@ -93,6 +102,8 @@ async def score_accounts(
     opened, alive, alert_facts = await follow_alerts(session, blueprint, judged, now)
     watch_facts = await follow_watch(session, judged, opened, alive, now)
     await tell(session, [*told, *alert_facts, *watch_facts], now)
+    if then is not None:
+        await then(session, blueprint, judged, {id_: stood.scored_at for id_, stood in before.items()}, now)
     return ScoringResult(frozenset(written), frozenset(one.account_id for one in changed), _deadlines(frame))
 
 
@@ -146,7 +157,7 @@ async def _change_alert(
     return alert
 
 
-def _with_standing(frame: pl.DataFrame, before: Mapping[UUID, Standing]) -> pl.DataFrame:
+def with_standing(frame: pl.DataFrame, before: Mapping[UUID, Standing]) -> pl.DataFrame:
     """Adds `score` (points) and `band` as they stand; null for accounts never scored."""
     stood = [before.get(UUID(account_id)) for account_id in frame["account_id"]]
     points = [one.micro_points / MICRO if one and one.micro_points is not None else None for one in stood]

@@ -41,8 +41,17 @@ async def hold(session: AsyncSession, account_ids: Collection[UUID]) -> dict[UUI
 
     Locked in the order of their ids, so that two batches that overlap wait for each other and never for ever.
     """
+    return await _standings(session, account_ids, lock=True)
+
+
+async def standings(session: AsyncSession, account_ids: Collection[UUID]) -> dict[UUID, Standing]:
+    """The same to look at only."""
+    return await _standings(session, account_ids, lock=False)
+
+
+async def _standings(session: AsyncSession, account_ids: Collection[UUID], *, lock: bool) -> dict[UUID, Standing]:
     columns = HEALTH.c
-    found = await session.execute(
+    statement = (
         select(
             columns.account_id,
             columns.score_id,
@@ -54,8 +63,8 @@ async def hold(session: AsyncSession, account_ids: Collection[UUID]) -> dict[UUI
         )
         .where(among(columns.account_id, list(account_ids)))
         .order_by(columns.account_id)
-        .with_for_update()
     )
+    found = await session.execute(statement.with_for_update() if lock else statement)
     return {
         account_id: Standing(score_id, points, Band(band), scored_at, changed_at, digest)
         for account_id, score_id, points, band, scored_at, changed_at, digest in found

@@ -25,6 +25,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field, RootModel, model_validator
 
+from hub.blueprint.checking import Coherent
 from hub.blueprint.problems import Path, did_you_mean
 from hub.blueprint.values import Duration, Entry, Name
 from hub.measures.definitions import EventKind
@@ -102,7 +103,7 @@ class Journey(Entry):
                 yield ("transitions", nth, "to"), "leads back to where it comes from"
 
 
-class Segments(RootModel[dict[Name, Segment]]):
+class Segments(RootModel[dict[Name, Segment]], Coherent):
     """The section `segments`."""
 
     root: dict[Name, Segment] = {}
@@ -121,7 +122,7 @@ class Segments(RootModel[dict[Name, Segment]]):
         yield from (((name, "when"), segment.when) for name, segment in self.root.items() if segment.when is not None)
 
 
-class Journeys(RootModel[dict[Name, Journey]]):
+class Journeys(RootModel[dict[Name, Journey]], Coherent):
     """The section `journeys`, by segment."""
 
     root: dict[Name, Journey] = {}

@@ -24,7 +24,7 @@ from hub.journeys.section import Journeys
 from hub.journeys.telling import Told, tell
 from hub.kit.paging import among
 
-__all__ = ["DEADLINE", "Status", "facts", "placed_at", "progress", "status_of"]
+__all__ = ["DEADLINE", "Status", "facts", "placed_at", "progress", "status_of", "would_place"]
 
 FIRST_SEEN = "first seen at"
 DEADLINE = "next deadline"
@@ -81,6 +81,15 @@ async def progress(session: AsyncSession, blueprint: Blueprint, frame: pl.DataFr
     await store.keep_milestones(session, changed)
     await tell(session, _told(moves, opened, changed, known), now)
     return _with_deadlines(_placed(frame, moves.current.values(), now), moves.current.values(), known, changed)
+
+
+async def would_place(session: AsyncSession, blueprint: Blueprint, frame: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """`frame` (as in `progress`) with `segment`, `stage` and `days_in_stage` as `progress` would leave them. Nothing is
+    written."""
+    ids = [UUID(account_id) for account_id in frame["account_id"]]
+    first_seen = dict(zip(frame["account_id"], frame[FIRST_SEEN], strict=True))
+    stays = await store.current_stays(session, ids)
+    return _placed(frame, move(frame, ready(blueprint), stays, first_seen, now).current.values(), now)
 
 
 async def placed_at(

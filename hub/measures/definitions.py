@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from hub.accounts.roles import PersonRole
 from hub.blueprint.problems import did_you_mean
 from hub.blueprint.values import Duration, Entry
 from hub.sdk.events import KIND
@@ -98,7 +99,17 @@ def _as_selection(value: Any) -> Any:
 
 
 _SHORT_SELECTION = BeforeValidator(_as_selection, json_schema_input_type=str | Selection)
+_ONE_OR_MORE = BeforeValidator(
+    lambda value: (value,) if isinstance(value, str) else value, json_schema_input_type=PersonRole | list[PersonRole]
+)
 Of = Annotated[tuple[Annotated[Selection, _SHORT_SELECTION], ...], Field(min_length=1)]
+
+
+class By(Entry):
+    """Who took part: only events with somebody of one of these roles. The role is the one that is known of them now,
+    since people keep theirs for longer than a window is wide, and vendors tell it late."""
+
+    role: Annotated[tuple[PersonRole, ...], _ONE_OR_MORE, Field(min_length=1)]
 
 
 class _Measure(Entry):
@@ -111,16 +122,18 @@ class Count(_Measure):
 
     kind: Literal["count"]
     of: Of
+    by: By | None = None
     window: Duration | None = None
     shift: Duration | None = None
     missing: Missing = Missing.ZERO
 
 
 class People(_Measure):
-    """How many different people; somebody with two logins counts once."""
+    """How many different people; somebody with two logins counts once. With `by`, only people of these roles."""
 
     kind: Literal["people"]
     of: Of
+    by: By | None = None
     window: Duration | None = None
     shift: Duration | None = None
     missing: Missing = Missing.ZERO
@@ -146,6 +159,7 @@ class Last(_Measure):
 
     kind: Literal["last"]
     of: Of
+    by: By | None = None
     field: str = "value"
     valid_for: Duration | None = None
     shift: Duration | None = None
@@ -156,6 +170,7 @@ class DaysSince(_Measure):
 
     kind: Literal["days_since"]
     of: Of
+    by: By | None = None
     shift: Duration | None = None
 
 

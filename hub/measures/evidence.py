@@ -41,13 +41,19 @@ def _made_of(catalogue: Catalogue, name: str) -> list[ReadMeasure]:
 
 def _behind(fragments: Fragments, measure: ReadMeasure) -> str:
     match measure:
-        case Count() | Sum() | People():
+        case Sum():
             return _events(fragments, fragments.chosen(measure.of), fragments.within(measure.shift, measure.window))
+        case Count() | People():
+            conditions = fragments.chosen(measure.of), fragments.within(measure.shift, measure.window)
+            return _events(fragments, *conditions, fragments.by(measure.by))
         case DaysSince():
-            return _newest(fragments, measure, fragments.within(measure.shift, None))
+            return _newest(
+                fragments, measure, f"{fragments.within(measure.shift, None)} AND {fragments.by(measure.by)}"
+            )
         case Last():
             has_it = f"{_raw(fragments, measure.field)} IS NOT NULL"
-            return _newest(fragments, measure, f"{has_it} AND {fragments.within(measure.shift, measure.valid_for)}")
+            within = fragments.within(measure.shift, measure.valid_for)
+            return _newest(fragments, measure, f"{has_it} AND {within} AND {fragments.by(measure.by)}")
         case Attribute(type=None):
             has_it = f"{fragments.attribute(measure.attribute)} IS NOT NULL"
             return _newest(fragments, measure, f"{has_it} AND {fragments.within(measure.shift, None)}")

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from hub.measures.definitions import Condition, Of, Scalar, Where
+from hub.measures.definitions import By, Condition, Of, Scalar, Where
 
 NUMBER: Final = r"^[+-]?[0-9]{1,18}(\.[0-9]{1,40})?$"
 """What counts as a number in an attribute, be it a JSON number or text: none of these can overflow a sum."""
@@ -78,6 +78,19 @@ class Fragments:
             if selection.where
         ]
         return options[0] if len(options) == 1 else f"({' OR '.join(options)})"
+
+    def by(self, by: By | None) -> str:
+        """Events in which somebody of the roles took part (TRUE when nobody is asked for)."""
+        if by is None:
+            return "TRUE"
+        return (
+            "EXISTS (SELECT 1 FROM source_person sp JOIN person r ON r.id = sp.person_id "
+            f"WHERE sp.id = ANY(e.people) AND {self.of_role('r.role', by)})"
+        )
+
+    def of_role(self, column: str, by: By) -> str:
+        """Whether a column holds one of the roles."""
+        return f"{column} = ANY({self.bind([str(role) for role in by.role], 'text[]')})"
 
     def where(self, where: Where) -> str:
         """Attributes that are as they must be (TRUE when nothing is asked of them)."""

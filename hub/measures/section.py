@@ -3,6 +3,7 @@
 ```yaml
 measures:
   active_people_28d: {kind: people, of: [product.used, person.signed_in], window: 28d}
+  administrators:    {kind: people, of: [person.signed_in], by: {role: [administrator]}, window: 28d}
   forecasts_28d:     {kind: count, of: [{event: product.used, where: {feature: forecasting}}], window: 28d}
   paid_90d:          {kind: sum, of: [invoice.paid], field: amount, window: 90d}
   days_since_use:    {kind: days_since, of: [product.used]}

@@ -19,7 +19,19 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final, TypeAlias
 
-from hub.measures.definitions import Attribute, Count, DaysSince, Last, Meaning, People, Pick, ReadMeasure, Sum, Things
+from hub.measures.definitions import (
+    Attribute,
+    By,
+    Count,
+    DaysSince,
+    Last,
+    Meaning,
+    People,
+    Pick,
+    ReadMeasure,
+    Sum,
+    Things,
+)
 from hub.measures.fragments import NEWEST_OF_THING, NOW, Fragments, Question
 
 Windowed: TypeAlias = Count | Sum | People
@@ -116,7 +128,9 @@ def _columns(measures: list[Windowed]) -> list[str]:
     fields = {measure.field for measure in measures if isinstance(measure, Sum)}
     filtered = any(selection.where for measure in measures for selection in measure.of)
     needed = {
-        "e.people": any(isinstance(measure, People) for measure in measures),
+        "e.people": any(
+            isinstance(measure, People) or (isinstance(measure, Count) and measure.by) for measure in measures
+        ),
         "e.value": "value" in fields,
         "e.amount_minor": "amount" in fields,
         "e.currency": any(_is_money(name) for name in fields),
@@ -128,6 +142,7 @@ def _columns(measures: list[Windowed]) -> list[str]:
 def _tally(fragments: Fragments, measure: Count | Sum) -> str:
     here = [fragments.chosen(measure.of), fragments.within(measure.shift, measure.window)]
     if isinstance(measure, Count):
+        here += [fragments.by(measure.by)] if measure.by else []
         return f"NULLIF(count(*) FILTER (WHERE {' AND '.join(here)}), 0)::float8"
     return _sum(fragments, measure.field, fragments.field(measure.field), here)
 
@@ -152,16 +167,25 @@ def _add_people(parts: _Parts, measures: Mapping[str, People]) -> None:
         f"bool_or({fragments.chosen(measure.of)} AND {fragments.within(measure.shift, measure.window)}) AS {column}"
         for column, measure in measures.items()
     )
+    roles = {column: measure.by for column, measure in measures.items()}
+    known = "LEFT JOIN person r ON r.id = s.person_id" if any(roles.values()) else ""
     parts.queries["visitors"] = (
         f"SELECT e.account_id, v.id, {present} FROM seen e CROSS JOIN LATERAL unnest(e.people) AS v(id) "
         "GROUP BY e.account_id, v.id"
     )
+    there = ", ".join(f"{_there(fragments, column, by)} AS {column}" for column, by in roles.items())
     parts.queries["persons"] = (
-        f"SELECT v.account_id, {', '.join(f'bool_or(v.{column}) AS {column}' for column in measures)} "
-        "FROM visitors v LEFT JOIN source_person s ON s.id = v.id GROUP BY v.account_id, COALESCE(s.person_id, v.id)"
+        f"SELECT v.account_id, {there} "
+        f"FROM visitors v LEFT JOIN source_person s ON s.id = v.id {known} "
+        "GROUP BY v.account_id, COALESCE(s.person_id, v.id)"
     )
     counts = ", ".join(f"NULLIF(count(*) FILTER (WHERE p.{column}), 0)::float8 AS {column}" for column in measures)
     parts.answer(measures, "people", f"SELECT p.account_id, {counts} FROM persons p GROUP BY p.account_id")
+
+
+def _there(fragments: Fragments, column: str, by: By | None) -> str:
+    """Whether one of the source persons of a person was there, and the person is who is asked for."""
+    return f"bool_or(v.{column} AND {fragments.of_role('r.role', by)})" if by else f"bool_or(v.{column})"
 
 
 def _add_newest(parts: _Parts, column: str, measure: Newest) -> None:
@@ -174,6 +198,8 @@ def _add_newest(parts: _Parts, column: str, measure: Newest) -> None:
         conditions.append(fragments.chosen(measure.of))
     conditions.append(fragments.within(measure.shift, measure.valid_for if isinstance(measure, Last) else None))
     conditions.append(fragments.visible())
+    if not isinstance(measure, Attribute) and measure.by:
+        conditions.append(fragments.by(measure.by))
     answer, is_there = _newest_answer(fragments, measure)
     parts.answer(
         [column],

@@ -36,6 +36,38 @@ async def run_ended(session: AsyncSession, run: Run, *, now: datetime) -> None:
     await _record_run(session, "run.ended", run, f"The play {run.play} {how}", now=now)
 
 
+async def run_held_out(session: AsyncSession, run: Run, *, now: datetime) -> None:
+    """An account was left out of a play, to compare with."""
+    await _tell_run(session, "run.held_out", run, now=now)
+    await _record_run(session, "run.held_out", run, f"Left out of the play {run.play}, to compare with", now=now)
+
+
+async def notice_given(
+    session: AsyncSession, run: Run, step: int, said: str, recipient: str | None, *, now: datetime
+) -> None:
+    """One of our own people was told something."""
+    payload = {
+        "account_id": str(run.account_id),
+        "run_id": str(run.id),
+        "step": step,
+        "to": recipient,
+        "said": said,
+        "caused_by_run": str(run.id),
+    }
+    await outbox.append(session, "notice.given", str(run.account_id), payload, now=now)
+    await append_fact(
+        session,
+        run.account_id,
+        "notice.given",
+        occurred_at=now,
+        natural_key=f"notice.given:{run.id}:{step}",
+        title=said,
+        attributes={"play": run.play, "to": recipient},
+        caused_by_run=run.id,
+        now=now,
+    )
+
+
 async def task_created(session: AsyncSession, task: Task, *, now: datetime) -> None:
     """Somebody was given work."""
     await _tell_task(session, "task.created", task, now=now)

@@ -9,16 +9,17 @@ from typing import Any, assert_never
 from uuid import UUID
 
 from sqlalchemy import insert, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hub.blueprint import service as blueprints
 from hub.connections import registry
 from hub.connections.model import ActionStatus
 from hub.connections.service import Emitted, perform
 from hub.kit.errors import HubError, Invalid
 from hub.kit.runtime import Kit
-from hub.plays import announcements
+from hub.plays import announcements, touches
 from hub.plays.audience import account_of, names_for, people_at, source_of
+from hub.plays.budget import ContactBudget, Wait
 from hub.plays.decisions import (
     address,
     addressed,
@@ -27,8 +28,8 @@ from hub.plays.decisions import (
     nobody_reached,
     settle,
 )
-from hub.plays.model import CallStatus, Run, RunStep, StepCall, StepStatus, Touch
-from hub.plays.section import ActionStep
+from hub.plays.model import CallStatus, Run, RunStep, StepCall, StepStatus
+from hub.plays.step_kinds import ActionStep
 from hub.plays.templates import render
 from hub.sdk import Action
 
@@ -104,19 +105,43 @@ async def _inputs(
     ], nobody_reached(len(people), fields, step.input)
 
 
-async def open_call(session: AsyncSession, run: Run, step: ActionStep) -> Call | None:
-    """The next call of the current step that has not ended."""
+async def open_call(session: AsyncSession, run: Run, step: ActionStep, *, now: datetime) -> Call | Wait | None:
+    """The next call of the current step that may be made; or, when all that are left wait for the contact budget, until
+    when. A call that has waited longer than the budget's patience is dropped, and says so."""
     found = await session.execute(
         select(StepCall)
         .where(StepCall.run_id == run.id, StepCall.step == run.step, StepCall.status == CallStatus.PENDING)
         .order_by(StepCall.recipient)
-        .limit(1)
     )
-    call = found.scalar_one_or_none()
-    if call is None:
+    soonest: Wait | None = None
+    for call in found.scalars():
+        wait = await _place_in_budget(session, run, step, call, now)
+        if wait is None:
+            key = call_key(run.id, call.step, call.recipient, call.round)
+            return Call(call.step, call.recipient, step.connection_name, step.action_name, call.input, key)
+        if call.status == CallStatus.PENDING and (soonest is None or wait.until < soonest.until):
+            soonest = wait
+    return soonest
+
+
+async def _place_in_budget(
+    session: AsyncSession, run: Run, step: ActionStep, call: StepCall, now: datetime
+) -> Wait | None:
+    """Take a place in the contact budget for a call that is a touch; why not and until when, if there is none."""
+    if call.person_id is None or not declared_action(step).touch:
         return None
-    key = call_key(run.id, call.step, call.recipient)
-    return Call(call.step, call.recipient, step.connection_name, step.action_name, call.input, key)
+    section = (await blueprints.current(session)).section("contact_budget", ContactBudget)
+    wait = await touches.take(session, section, run, call, step, now)
+    if wait is None:
+        call.waiting_since = None
+        return None
+    patient_until = (call.waiting_since or now) + section.patience
+    if wait.never or patient_until <= now:
+        call.status, call.finished_at, call.waiting_since = CallStatus.DROPPED, now, None
+        call.problem = f"Dropped: {wait.why}"
+        return wait
+    call.waiting_since, call.problem = call.waiting_since or now, wait.why
+    return Wait(min(wait.until, patient_until), wait.why)
 
 
 async def make(kit: Kit, call: Call) -> Answer:
@@ -150,6 +175,7 @@ async def note(session: AsyncSession, run: Run, step: ActionStep, answer: Answer
             status=answer.status,
             problem=answer.problem,
             attempts=StepCall.attempts + 1,
+            waiting_since=None,
             finished_at=None if answer.status is CallStatus.PENDING else now,
         )
         .returning(StepCall.person_id)
@@ -168,18 +194,10 @@ async def note(session: AsyncSession, run: Run, step: ActionStep, answer: Answer
 async def _leave_traces(
     session: AsyncSession, run: Run, step: ActionStep, answer: Answer, person_id: UUID | None, now: datetime
 ) -> None:
-    """The touch and the event of a call that was made. An unclear one counts as a touch: it may have happened."""
-    happened = answer.status in (CallStatus.DONE, CallStatus.UNKNOWN)
-    if happened and person_id and declared_action(step).touch:
-        touch = {
-            "run_id": run.id,
-            "step": answer.call.step,
-            "person_id": person_id,
-            "account_id": run.account_id,
-            "channel": step.connection_name,
-            "touched_at": now,
-        }
-        await session.execute(upsert(Touch).values(touch).on_conflict_do_nothing())
+    """The event of a call that was made; the touch is taken back when it is certain that nobody was touched. An
+    unclear one counts: it may have happened."""
+    if answer.status is CallStatus.FAILED and person_id:
+        await touches.take_back(session, run.id, answer.call.step, person_id)
     if answer.emits is not None:
         title = answer.call.input.get("title") or answer.call.input.get("subject")
         source_person = await source_of(session, person_id) if person_id else None
@@ -211,9 +229,9 @@ def _first_problem(calls: Iterable[tuple[CallStatus, str | None]]) -> str | None
     """The problem of the worst call, and how many have one."""
     wrong = {
         bad: [problem or bad for status, problem in calls if status is bad]
-        for bad in (CallStatus.UNKNOWN, CallStatus.FAILED)
+        for bad in (CallStatus.UNKNOWN, CallStatus.FAILED, CallStatus.DROPPED)
     }
-    problems = wrong[CallStatus.UNKNOWN] + wrong[CallStatus.FAILED]
+    problems = wrong[CallStatus.UNKNOWN] + wrong[CallStatus.FAILED] + wrong[CallStatus.DROPPED]
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"{problems[0]}{more}" if problems else None
 

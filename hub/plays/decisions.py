@@ -13,20 +13,30 @@ from uuid import UUID
 
 from hub.health.vocabulary import Band
 from hub.plays.model import CallStatus, StepStatus
-from hub.plays.section import (
+from hub.plays.step_kinds import (
     ActionStep,
-    AlertOpened,
+    ApproveStep,
     Audience,
-    BandChanged,
-    ByHand,
-    MilestoneOverdue,
-    MilestoneReached,
-    StageEntered,
+    BranchStep,
+    NotifyStep,
+    SetStep,
     Step,
     TaskOwner,
     TaskStep,
-    Trigger,
     WaitStep,
+)
+from hub.plays.trigger_kinds import (
+    AlertOpened,
+    BandChanged,
+    ByHand,
+    EventRecorded,
+    MilestoneOverdue,
+    MilestoneReached,
+    RuleEntered,
+    RuleExited,
+    Scheduled,
+    StageEntered,
+    Trigger,
 )
 
 
@@ -53,8 +63,8 @@ def occurrence_of(trigger: Trigger, topic: str, payload: Mapping[str, Any]) -> s
         case MilestoneOverdue():
             fits = topic == "milestone.overdue" and payload["milestone"] == trigger.milestone_overdue
             return _milestone("overdue", payload) if fits else None
-        case ByHand():
-            return None
+        case RuleEntered() | RuleExited() | EventRecorded() | Scheduled() | ByHand():
+            return None  # the first four are looked for when an account is looked at: see `following`
         case _:
             assert_never(trigger)
 
@@ -115,9 +125,11 @@ def nobody_reached(people: int, fields: Iterable[str], given: Iterable[str]) -> 
     return f"No {' or '.join(wanted)} is known of any of the {people} addressed."
 
 
-def call_key(run_id: UUID, step: int, recipient: str = "") -> str:
-    """The idempotency key of an action: `run:step`, and the person where it is for one."""
-    return f"{run_id}:{step}:{recipient}" if recipient else f"{run_id}:{step}"
+def call_key(run_id: UUID, step: int, recipient: str = "", round_: int = 0) -> str:
+    """The idempotency key of an action: `run:step`, the person where it is for one, and how often a person had it
+    asked anew."""
+    key = f"{run_id}:{step}:{recipient}" if recipient else f"{run_id}:{step}"
+    return f"{key}#{round_}" if round_ else key
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +150,33 @@ class BeginWait:
     """A wait begins."""
 
     until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AskRule:
+    """Which way to go depends on a rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskApproval:
+    """Somebody is to say yes or no; `due_at` is when the default stands in for an answer."""
+
+    due_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TakeDefault:
+    """Nobody answered in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """One of our own people is to be told something."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetFacts:
+    """Facts are to be noted on the account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +201,20 @@ class Hold:
     """A person has to decide."""
 
 
-Move: TypeAlias = AskVendor | MakeCalls | GiveTask | BeginWait | Rest | GoOn | Hold
+Move: TypeAlias = (
+    AskVendor
+    | MakeCalls
+    | GiveTask
+    | BeginWait
+    | AskRule
+    | AskApproval
+    | TakeDefault
+    | Tell
+    | SetFacts
+    | Rest
+    | GoOn
+    | Hold
+)
 
 
 def next_move(step: Step, status: StepStatus, due_at: datetime | None, now: datetime) -> Move:
@@ -188,6 +240,14 @@ def _begin(step: Step, now: datetime) -> Move:
             return GiveTask(due_at=None if step.due is None else now + step.due, rest=step.until_done)
         case WaitStep():
             return BeginWait(until=now + step.wait)
+        case BranchStep():
+            return AskRule()
+        case ApproveStep():
+            return AskApproval(due_at=None if step.due is None else now + step.due)
+        case NotifyStep():
+            return Tell()
+        case SetStep():
+            return SetFacts()
         case _:
             assert_never(step)
 
@@ -200,6 +260,10 @@ def _continue(step: Step, due_at: datetime | None, now: datetime) -> Move:
             return Rest(until=None)
         case WaitStep():
             return GoOn() if due_at is None or due_at <= now else Rest(until=due_at)
+        case ApproveStep():
+            return TakeDefault() if due_at is not None and due_at <= now else Rest(until=due_at)
+        case BranchStep() | NotifyStep() | SetStep():
+            return GoOn()  # they never wait
         case _:
             assert_never(step)
 
@@ -208,7 +272,9 @@ def settle(statuses: Sequence[CallStatus]) -> StepStatus:
     """What became of an action step once each of its calls has ended: the worst of them, unclear being the worst."""
     if CallStatus.UNKNOWN in statuses:
         return StepStatus.UNKNOWN
-    return StepStatus.FAILED if CallStatus.FAILED in statuses else StepStatus.DONE
+    if CallStatus.FAILED in statuses:
+        return StepStatus.FAILED
+    return StepStatus.DONE if CallStatus.DONE in statuses else StepStatus.SKIPPED
 
 
 def owner_of(owner: TaskOwner, account_owner: str | None) -> str | None:

@@ -16,7 +16,7 @@ import structlog
 
 from hub.kit import work
 from hub.kit.runtime import Kit
-from hub.plays.service import TO_ADVANCE
+from hub.plays.enrolling import TO_ADVANCE
 from hub.plays.steps import Turn, advance
 
 log = structlog.get_logger()

@@ -15,12 +15,14 @@ from hub.kit.ids import new_id
 
 
 class RunStatus(StrEnum):
-    """The life of a run. A `held` run waits for a person's decision about a failed or unclear step."""
+    """The life of a run. A `held` run waits for a person's decision about a failed or unclear step. An account in the
+    `holdout` was left out, so that the others can be compared with it: nothing happens there."""
 
     RUNNING = "running"
     HELD = "held"
     DONE = "done"
     CANCELED = "canceled"
+    HOLDOUT = "holdout"
 
 
 class StepStatus(StrEnum):
@@ -35,7 +37,11 @@ class StepStatus(StrEnum):
 
 
 class Run(Base):
-    """A play on one account. The unique key makes a second enrolment for the same occurrence impossible."""
+    """A play on one account. The unique key makes a second enrolment for the same occurrence impossible.
+
+    `goal_by` is the end of the goal's time and `goal_reached_at` when it was reached within it. `ending` is why the
+    run ends, or ended, before its last step.
+    """
 
     __tablename__ = "run"
 
@@ -49,6 +55,10 @@ class Run(Base):
     trigger: Mapped[dict[str, Any]]
     definition: Mapped[dict[str, Any]]
     blueprint_version: Mapped[int]
+    priority: Mapped[int] = mapped_column(server_default=text("50"))
+    goal_by: Mapped[datetime | None]
+    goal_reached_at: Mapped[datetime | None]
+    ending: Mapped[dict[str, Any] | None]
     started_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
@@ -57,7 +67,32 @@ class Run(Base):
         UniqueConstraint("play", "account_id", "occurrence"),
         Index(None, "account_id", text("started_at DESC")),
         Index(None, text("started_at DESC"), "id"),
+        Index("ix_run_alive", "account_id", postgresql_where=text("status IN ('running', 'held')")),
+        Index("ix_run_goal", "account_id", "goal_by", postgresql_where=text("goal_by IS NOT NULL")),
     )
+
+
+class RuleFollowed(Base):
+    """Since when the rule of a play's trigger is followed: accounts that were looked at last before that are looked at
+    for the first time. `digest` stands for the rule."""
+
+    __tablename__ = "rule_followed"
+
+    play: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[str]
+    since: Mapped[datetime]
+
+
+class RuleHolds(Base):
+    """The rule of a play's trigger holds for the account, since it was first seen to."""
+
+    __tablename__ = "rule_holds"
+
+    play: Mapped[str] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    since: Mapped[datetime]
+
+    __table_args__ = (Index(None, "account_id"),)
 
 
 class RunStep(Base):
@@ -79,19 +114,21 @@ class RunStep(Base):
 
 
 class CallStatus(StrEnum):
-    """What came of asking a vendor for an action."""
+    """What came of asking a vendor for an action. `dropped`: it waited too long for the contact budget."""
 
     PENDING = "pending"
     DONE = "done"
     FAILED = "failed"
     UNKNOWN = "unknown"
+    DROPPED = "dropped"
 
 
 class StepCall(Base):
     """What a step asks of a vendor: once for each person (`recipient` is the person's id), or once (it is empty).
 
     Whom it addresses and with what words is written before the first call, so that every later attempt asks for the
-    same, whatever has changed meanwhile.
+    same, whatever has changed meanwhile. `waiting_since`: it waits for the contact budget. `round` counts how often a
+    person had it asked anew, under a key of its own.
     """
 
     __tablename__ = "step_call"
@@ -104,7 +141,11 @@ class StepCall(Base):
     status: Mapped[str]
     attempts: Mapped[int]
     problem: Mapped[str | None]
+    round: Mapped[int] = mapped_column(server_default=text("0"))
+    waiting_since: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+
+    __table_args__ = (Index("ix_step_call_waiting", "person_id", postgresql_where=text("waiting_since IS NOT NULL")),)
 
 
 class TaskStatus(StrEnum):
@@ -115,8 +156,16 @@ class TaskStatus(StrEnum):
     CANCELED = "canceled"
 
 
+class TaskKind(StrEnum):
+    """Work to do, or a yes or no to give."""
+
+    WORK = "work"
+    APPROVAL = "approval"
+
+
 class Task(Base):
-    """Work for a person, from a step of a run (at most one for each) or by hand."""
+    """Work for a person, from a step of a run (at most one for each) or by hand. `approved` is the answer to an
+    approval."""
 
     __tablename__ = "task"
 
@@ -129,6 +178,8 @@ class Task(Base):
     owner: Mapped[str | None]
     due_at: Mapped[datetime | None]
     status: Mapped[str]
+    kind: Mapped[str] = mapped_column(server_default=text("'work'"))
+    approved: Mapped[bool | None]
     outcome: Mapped[str | None]
     created_at: Mapped[datetime]
     completed_at: Mapped[datetime | None]
@@ -142,7 +193,11 @@ class Task(Base):
 
 
 class Touch(Base):
-    """One contact with a person, for the contact budget; one for each step of a run and person."""
+    """One contact with a person, for the contact budget; one for each step of a run and person.
+
+    It is written before the vendor is asked, so that nobody else takes the same place in the budget, and taken back
+    when it is certain that nothing was sent.
+    """
 
     __tablename__ = "touch"
 
@@ -153,4 +208,4 @@ class Touch(Base):
     channel: Mapped[str]
     touched_at: Mapped[datetime]
 
-    __table_args__ = (Index(None, "person_id", "touched_at"),)
+    __table_args__ = (Index(None, "person_id", "touched_at"), Index(None, "account_id", "touched_at"))

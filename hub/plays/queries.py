@@ -14,13 +14,17 @@ from hub.access.service import Viewer
 from hub.accounts.queries import READERS
 from hub.blueprint import service as blueprint
 from hub.kit.paging import Order, Page, Slice, among, read_page, read_pages
-from hub.plays.model import Run, RunStatus, RunStep, StepStatus, Task, TaskStatus
-from hub.plays.section import Play, Plays, kind_of
+from hub.plays.effect import Effect, Verdict, effects_of
+from hub.plays.model import Run, RunStatus, RunStep, StepStatus, Task, TaskKind, TaskStatus
+from hub.plays.section import Level, Play, Plays
+from hub.plays.step_kinds import kind_of
 
 __all__ = [
     "BY_AGE",
     "BY_DUE",
     "RUNS",
+    "Effect",
+    "Level",
     "Play",
     "Run",
     "RunFilter",
@@ -29,7 +33,10 @@ __all__ = [
     "StepStatus",
     "Task",
     "TaskFilter",
+    "TaskKind",
     "TaskStatus",
+    "Verdict",
+    "effects",
     "kind_of",
 ]
 
@@ -59,6 +66,12 @@ async def plays(session: AsyncSession, viewer: Viewer) -> dict[str, Play]:
     """The plays of the blueprint in force, by name, in the order of the document."""
     viewer.require(*READERS)
     return (await blueprint.current(session)).section("plays", Plays).root
+
+
+async def effects(session: AsyncSession, viewer: Viewer, names: Sequence[str], now: datetime) -> dict[str, Effect]:
+    """The effect of each play until now. One statement."""
+    viewer.require(*READERS)
+    return await effects_of(session, names, now)
 
 
 async def runs(session: AsyncSession, viewer: Viewer, ids: Sequence[UUID]) -> dict[UUID, Run]:

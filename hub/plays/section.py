@@ -1,212 +1,119 @@
 """The `plays` section of the blueprint: what starts a play, whom it addresses, and what it does, step by step.
 
-Triggers and steps are told apart by the one key that names their kind (`alert: …`, `task: …`), so a document reads
-like a sentence and later kinds join without changing those that are there. A run keeps the definition it was started
-with, as JSON of these models: they may gain optional fields, and never lose or rename one.
+```yaml
+plays:
+  onboarding_help:
+    trigger: {milestone_overdue: setup_completed}
+    steps:
+      - action: inapp.send_message
+        to: {role: administrator}
+        input: {title: "May we help?", body: "Hello {{ person.name or 'there' }}, …"}
+      - wait: 3d
+      - task: "Call {{ account.name }}"
+        due: 2d
+```
+
+A run keeps the definition it was started with, as JSON of these models: they may gain optional fields, and never lose
+or rename one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
+from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, RootModel, Tag, field_validator, model_validator
+from pydantic import Field, RootModel
 
 from hub.blueprint.problems import Path, did_you_mean
-from hub.blueprint.values import Duration, Entry, Name, format_duration
+from hub.blueprint.values import Duration, Entry, Name
 from hub.health.section import Alerts
-from hub.health.vocabulary import Band
 from hub.journeys.section import CHURNED, Journeys
-from hub.plays.templates import check_template
+from hub.plays.step_kinds import (
+    MOST_STEPS,
+    BranchStep,
+    Step,
+    WaitStep,
+    walk,
+)
+from hub.plays.trigger_kinds import RuleEntered, RuleExited, Scheduled, Trigger
 
 
-def _as_tuple(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
+class Level(StrEnum):
+    """How a play reaches people: one account at a time by somebody, or many at once by the product and by mail."""
+
+    ONE_TO_ONE = "1:1"
+    ONE_TO_MANY = "1:M"
 
 
-OneOrMore = BeforeValidator(_as_tuple)
+class Frequency(Entry):
+    """At most so many runs on one account in so much time."""
+
+    at_most: Annotated[int, Field(ge=1, le=1000)]
+    every: Duration
 
 
-class AlertOpened(Entry):
-    """An alert of this rule opened."""
+class Goal(Entry):
+    """What the play is for: a rule that shall hold within a time from its start."""
 
-    alert: str
-
-
-class BandChanged(Entry):
-    """The health band became one of `band`; where `previously` is given, it was one of those before."""
-
-    band: Annotated[tuple[Band, ...], OneOrMore, Field(min_length=1)]
-    previously: Annotated[tuple[Band, ...], OneOrMore] = ()
-
-
-class StageEntered(Entry):
-    """The account entered the stage (of any segment, unless one is named)."""
-
-    stage: str
-    segment: str | None = None
-
-
-class MilestoneReached(Entry):
-    """The milestone was reached."""
-
-    milestone_reached: str
-
-
-class MilestoneOverdue(Entry):
-    """The milestone was not reached in its time."""
-
-    milestone_overdue: str
-
-
-class ByHand(Entry):
-    """Nothing but a person starts the play. (A person may start any other play as well.)"""
-
-    by_hand: Literal[True]
-
-
-TRIGGERS: Final[dict[str, type[Entry]]] = {
-    "alert": AlertOpened,
-    "band": BandChanged,
-    "stage": StageEntered,
-    "milestone_reached": MilestoneReached,
-    "milestone_overdue": MilestoneOverdue,
-    "by_hand": ByHand,
-}
-
-
-class PersonRole(StrEnum):
-    """What somebody is at the account."""
-
-    ADMINISTRATOR = "administrator"
-    CHAMPION = "champion"
-    SPONSOR = "sponsor"
-    END_USER = "end_user"
-
-
-class Audience(Entry):
-    """The people at the account whom a step addresses: those with one of the roles, or everybody (`any`)."""
-
-    role: Annotated[tuple[PersonRole | Literal["any"], ...], OneOrMore, Field(min_length=1)]
-
-
-class TaskOwner(StrEnum):
-    """Whose work a task is. `csm`: the owner of the account."""
-
-    CSM = "csm"
-
-
-class ActionStep(Entry):
-    """Have a vendor do something: `<connector>.<action>`, once for each person of `to`, or once where `to` is absent.
-
-    `connection` is the connection's name; by default the one that is called like the connector. `input` is what the
-    action takes; its texts are templates. The person's address need not be written: a field of the action that is
-    called `user` (the product's id of the person) or `email`, and is not in `input`, is the person's.
-    """
-
-    action: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
-    connection: str | None = None
-    to: Audience | None = None
-    input: dict[str, Any] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _texts_are_templates(self) -> ActionStep:
-        check_template(self.input, person=self.to is not None)
-        return self
-
-    @property
-    def name(self) -> str:
-        return self.action
-
-    @property
-    def connector(self) -> str:
-        return self.action.partition(".")[0]
-
-    @property
-    def action_name(self) -> str:
-        return self.action.partition(".")[2]
-
-    @property
-    def connection_name(self) -> str:
-        return self.connection or self.connector
-
-
-class TaskStep(Entry):
-    """Give somebody work. The run waits until it is done, unless `until_done` is false."""
-
-    task: Annotated[str, Field(min_length=1)]
-    details: str | None = None
-    owner: TaskOwner = TaskOwner.CSM
-    due: Duration | None = None
-    until_done: bool = True
-
-    @field_validator("task", "details")
-    @classmethod
-    def _texts_are_templates(cls, value: str | None) -> str | None:
-        check_template(value, person=False)
-        return value
-
-    @property
-    def name(self) -> str:
-        return self.task
-
-
-class WaitStep(Entry):
-    """Let time pass."""
-
-    wait: Duration
-
-    @property
-    def name(self) -> str:
-        return format_duration(self.wait)
-
-
-STEPS: Final[dict[str, type[Entry]]] = {"action": ActionStep, "task": TaskStep, "wait": WaitStep}
-
-
-def kind_of(step: Entry) -> str:
-    """The name of a step's kind, as it stands in the document."""
-    return next(name for name, model in STEPS.items() if isinstance(step, model))
-
-
-def _kind_in(known: Mapping[str, type[Entry]]) -> Discriminator:
-    """Tell kinds apart by the key that names them."""
-
-    def kind(value: Any) -> str | None:
-        if isinstance(value, Mapping):
-            return next((name for name in known if name in value), None)
-        return next((name for name, model in known.items() if isinstance(value, model)), None)
-
-    return Discriminator(
-        kind,
-        custom_error_type="unknown_kind",
-        custom_error_message=f"is none of the known kinds; write one of {', '.join(known)}",
-    )
-
-
-Trigger: TypeAlias = Annotated[
-    Annotated[AlertOpened, Tag("alert")]
-    | Annotated[BandChanged, Tag("band")]
-    | Annotated[StageEntered, Tag("stage")]
-    | Annotated[MilestoneReached, Tag("milestone_reached")]
-    | Annotated[MilestoneOverdue, Tag("milestone_overdue")]
-    | Annotated[ByHand, Tag("by_hand")],
-    _kind_in(TRIGGERS),
-]
-
-Step: TypeAlias = Annotated[
-    Annotated[ActionStep, Tag("action")] | Annotated[TaskStep, Tag("task")] | Annotated[WaitStep, Tag("wait")],
-    _kind_in(STEPS),
-]
+    when: str
+    within: Duration
 
 
 class Play(Entry):
     """A defined engagement."""
 
     description: str = ""
+    """What it is for."""
+    enabled: bool = True
+    """Whether it starts at all. A play that is declared only is checked like any other, and never started."""
+    level: Level = Level.ONE_TO_ONE
+    """How it reaches people."""
     trigger: Trigger
-    steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=50)]
+    """What starts it."""
+    audience: str | None = None
+    """A rule: only accounts for which it holds when the play would start."""
+    frequency: Literal["once"] | Frequency | None = None
+    """`once` for an account, or at most so many runs in so much time; by default once for each occurrence of its
+    trigger."""
+    cool_down: Duration | None = None
+    """How long after a run the account is left alone by this play."""
+    priority: Annotated[int, Field(ge=1, le=100)] = 50
+    """Of two plays that want the same person, the one with the higher number goes first."""
+    not_with: tuple[Name, ...] = ()
+    """It does not start on an account on which one of these plays is under way."""
+    exit: str | None = None
+    """A rule: when it holds, a run ends wherever it stands."""
+    goal: Goal | None = None
+    """What it is for, so that its effect can be measured."""
+    holdout: Annotated[Decimal, Field(gt=0, lt=1, decimal_places=4)] | None = None
+    """The share of accounts that are left out, to compare with."""
+    steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=MOST_STEPS)]
+    """What it does, in order."""
+
+    def rules(self) -> Iterator[tuple[Path, str]]:
+        """Every rule with its way inside the play."""
+        match self.trigger:
+            case RuleEntered():
+                yield ("trigger", "rule_enters"), self.trigger.rule_enters
+            case RuleExited():
+                yield ("trigger", "rule_exits"), self.trigger.rule_exits
+            case Scheduled(when=str() as when):
+                yield ("trigger", "when"), when
+            case _:
+                pass
+        yield from (((name,), rule) for name in ("audience", "exit") if (rule := getattr(self, name)) is not None)
+        if self.goal is not None:
+            yield ("goal", "when"), self.goal.when
+        for way, step in walk(self.steps):
+            match step:
+                case WaitStep(until=str() as until):
+                    yield (*way, "until"), until
+                case BranchStep():
+                    yield (*way, "branch"), step.branch
+                case _:
+                    pass
 
 
 class Plays(RootModel[dict[Name, Play]]):
@@ -214,25 +121,38 @@ class Plays(RootModel[dict[Name, Play]]):
 
     root: dict[Name, Play] = {}
 
-    def problems(self, alerts: Alerts, journeys: Journeys) -> Iterator[tuple[Path, str]]:
-        """Triggers that wait for something that the other sections do not have, each with its place in the section."""
-        stages = {CHURNED, *(stage for journey in journeys.root.values() for stage in journey.stages)}
-        milestones = {
-            milestone
-            for journey in journeys.root.values()
-            for stage in journey.stages.values()
-            for milestone in stage.milestones
-        }
-        known: dict[str, Collection[str]] = {
-            "alert": alerts.root,
-            "stage": stages,
-            "segment": journeys.root,
-            "milestone_reached": milestones,
-            "milestone_overdue": milestones,
-        }
+    def rules(self) -> Iterator[tuple[Path, str]]:
+        """Every rule with its place in the section."""
         for name, play in self.root.items():
-            for key, names in known.items():
-                named = getattr(play.trigger, key, None)
-                if named is not None and named not in names:
-                    what = key.partition("_")[0]
-                    yield (name, "trigger", key), f"there is no {what} {named!r}{did_you_mean(named, names)}"
+            yield from (((name, *way), rule) for way, rule in play.rules())
+
+    def problems(self, alerts: Alerts, journeys: Journeys) -> Iterator[tuple[Path, str]]:
+        """Triggers that wait for something that the other sections do not have, and plays that name others that there
+        are not, each with its place in the section."""
+        for name, play in self.root.items():
+            yield from (((name, *way), message) for way, message in _unknown(play, alerts, journeys))
+            for nth, other in enumerate(play.not_with):
+                if other not in self.root:
+                    yield (name, "not_with", nth), f"there is no play {other!r}{did_you_mean(other, self.root)}"
+
+
+def _unknown(play: Play, alerts: Alerts, journeys: Journeys) -> Iterator[tuple[Path, str]]:
+    stages = {CHURNED, *(stage for journey in journeys.root.values() for stage in journey.stages)}
+    milestones = {
+        milestone
+        for journey in journeys.root.values()
+        for stage in journey.stages.values()
+        for milestone in stage.milestones
+    }
+    known: dict[str, Collection[str]] = {
+        "alert": alerts.root,
+        "stage": stages,
+        "segment": journeys.root,
+        "milestone_reached": milestones,
+        "milestone_overdue": milestones,
+    }
+    for key, names in known.items():
+        named = getattr(play.trigger, key, None)
+        if named is not None and named not in names:
+            what = key.partition("_")[0]
+            yield ("trigger", key), f"there is no {what} {named!r}{did_you_mean(named, names)}"

@@ -8,25 +8,65 @@ turn finds where the run stands, and asks for the same again under the same key.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from time import monotonic
+from typing import Final
 from uuid import UUID
 
 import orjson
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hub.accounts import service as accounts
+from hub.blueprint import service as blueprints
 from hub.kit.errors import Invalid
 from hub.kit.ids import new_id
 from hub.kit.runtime import Kit
 from hub.plays import announcements
+from hub.plays.asking import Held, ask
 from hub.plays.audience import account_of, names_for
+from hub.plays.budget import Wait
 from hub.plays.calls import Answer, Call, make, note, open_call, settle_calls, write_calls
-from hub.plays.decisions import AskVendor, BeginWait, GiveTask, GoOn, Hold, MakeCalls, Rest, next_move, owner_of
-from hub.plays.model import Run, RunStatus, RunStep, StepStatus, Task, TaskStatus
-from hub.plays.section import ActionStep, Play, TaskStep
+from hub.plays.closing import close_run
+from hub.plays.decisions import (
+    AskApproval,
+    AskRule,
+    AskVendor,
+    BeginWait,
+    GiveTask,
+    GoOn,
+    Hold,
+    MakeCalls,
+    Rest,
+    SetFacts,
+    TakeDefault,
+    Tell,
+    next_move,
+    owner_of,
+)
+from hub.plays.model import Run, RunStatus, RunStep, StepStatus, Task, TaskKind, TaskStatus
+from hub.plays.section import Play
+from hub.plays.step_kinds import (
+    ActionStep,
+    ApproveStep,
+    BranchStep,
+    Default,
+    NotifyStep,
+    SetStep,
+    Step,
+    TaskOwner,
+    TaskStep,
+    WaitStep,
+    not_taken,
+    program,
+)
 from hub.plays.templates import render
+
+THE_PLAY: Final = "play"
+"""Who canceled a task that its own play no longer needs."""
 
 TURNS_SECONDS = 5.0
 """How long one run may go on before others have their turn."""
@@ -59,47 +99,101 @@ async def _turn(kit: Kit, run_id: UUID, answer: Answer | None) -> Turn:
         if run is None:
             return Turn()
         now = kit.clock.now()
-        play = _definition(orjson.dumps(run.definition))
-        if answer is not None and isinstance(step := play.steps[answer.call.step], ActionStep):
+        steps = _program(orjson.dumps(run.definition))
+        if answer is not None and isinstance(step := steps[answer.call.step], ActionStep):
             await note(session, run, step, answer, now=now)
             if answer.again is not None and run.status == RunStatus.RUNNING:
                 return Turn(until=answer.again, problem=answer.problem)
-        return await _go_on(session, run, play, now)
+        return await _go_on(session, run, steps, now)
 
 
 @lru_cache(maxsize=256)
-def _definition(stored: bytes) -> Play:
-    """A stored definition; the many runs of one play share it."""
-    return Play.model_validate_json(stored)
+def _program(stored: bytes) -> tuple[Step, ...]:
+    """The steps of a stored definition, as a run numbers them; the many runs of one play share them."""
+    return program(Play.model_validate_json(stored).steps)
 
 
-async def _go_on(session: AsyncSession, run: Run, play: Play, now: datetime) -> Turn:
+async def _go_on(session: AsyncSession, run: Run, steps: Sequence[Step], now: datetime) -> Turn:
     """Step after step, until something outside is needed."""
     while run.status == RunStatus.RUNNING:
-        row = await session.get_one(RunStep, (run.id, run.step))
-        step = play.steps[run.step]
+        if run.ending is not None:
+            await _end_early(session, run, now)
+            break
+        row = await session.get_one(RunStep, (run.id, run.step), populate_existing=True)
+        step = steps[run.step]
         match next_move(step, StepStatus(row.status), row.due_at, now):
             case AskVendor() if isinstance(step, ActionStep):
                 await write_calls(session, run, row, step, now=now)
             case MakeCalls() if isinstance(step, ActionStep):
-                call = await open_call(session, run, step)
+                call = await open_call(session, run, step, now=now)
+                if isinstance(call, Wait):
+                    return Turn(until=call.until, problem=call.why)
                 if call is not None:
                     return Turn(call=call)
                 await settle_calls(session, row, now=now)
             case GiveTask(due_at, rest) if isinstance(step, TaskStep):
                 await _give_task(session, run, row, step, due_at, rest, now)
-            case BeginWait(until):
-                row.status, row.started_at, row.due_at = StepStatus.WAITING, now, until
+            case BeginWait(until) if isinstance(step, WaitStep):
+                await _begin_wait(session, run, row, step, until, now)
+            case AskRule() if isinstance(step, BranchStep):
+                await _branch(session, run, row, step, now)
+            case AskApproval(due_at) if isinstance(step, ApproveStep):
+                await _ask_approval(session, run, row, step, due_at, now)
+            case TakeDefault() if isinstance(step, ApproveStep):
+                await _take_default(session, run, row, step, now)
+            case Tell() if isinstance(step, NotifyStep):
+                await _tell(session, run, row, step, now)
+            case SetFacts() if isinstance(step, SetStep):
+                await _set_facts(session, run, row, step, now)
             case Rest(until):
                 return Turn(until=until)
             case GoOn():
-                await _next_step(session, run, row, len(play.steps), now)
+                await _next_step(session, run, row, len(steps), now)
             case Hold():
                 await _hold(session, run, row, now)
             case move:
                 raise AssertionError(f"a step of kind {type(step).__name__} cannot {move}")
         await session.flush()
     return Turn()
+
+
+async def _begin_wait(
+    session: AsyncSession, run: Run, row: RunStep, step: WaitStep, until: datetime, now: datetime
+) -> None:
+    """Wait; not at all when what is waited for is so already. That it becomes so is found by `following`."""
+    row.status, row.started_at, row.due_at = StepStatus.WAITING, now, until
+    if step.until is not None:
+        held = await _asked(session, run, row, step.until, now)
+        if held is not None and held.holds:
+            row.status, row.result = StepStatus.DONE, held.as_json()
+
+
+async def _branch(session: AsyncSession, run: Run, row: RunStep, step: BranchStep, now: datetime) -> None:
+    row.started_at = now
+    held = await _asked(session, run, row, step.branch, now)
+    if held is None:
+        return
+    row.status, row.finished_at, row.result = StepStatus.DONE, now, held.as_json()
+    left_out = not_taken(step, row.index, holds=held.holds)
+    await session.execute(
+        update(RunStep)
+        .where(RunStep.run_id == run.id, RunStep.index.in_(left_out))
+        .values(status=StepStatus.SKIPPED, finished_at=now, problem="The branch went the other way.")
+    )
+
+
+async def _asked(session: AsyncSession, run: Run, row: RunStep, rule: str, now: datetime) -> Held | None:
+    """What a rule says of the account now; None when it cannot be asked, which fails the step."""
+    account = await account_of(session, run.account_id)
+    try:
+        return await ask(session, await blueprints.current(session), rule, account.id, now)
+    except Invalid as error:
+        _fail(row, error, now)
+        return None
+
+
+def _fail(row: RunStep, error: Invalid, now: datetime) -> None:
+    row.status, row.problem, row.finished_at = StepStatus.FAILED, str(error), now
 
 
 async def _give_task(
@@ -111,13 +205,36 @@ async def _give_task(
     rest: bool,
     now: datetime,
 ) -> None:
+    texts, owner = (step.task, step.details), step.owner
+    if await _write_task(session, run, row, TaskKind.WORK, texts, owner, due_at, now) and not rest:
+        row.status, row.finished_at = StepStatus.DONE, now
+
+
+async def _ask_approval(
+    session: AsyncSession, run: Run, row: RunStep, step: ApproveStep, due_at: datetime | None, now: datetime
+) -> None:
+    texts, owner = (step.approve, step.details), step.owner
+    await _write_task(session, run, row, TaskKind.APPROVAL, texts, owner, due_at, now)
+
+
+async def _write_task(
+    session: AsyncSession,
+    run: Run,
+    row: RunStep,
+    kind: TaskKind,
+    texts: tuple[str, str | None],
+    owner: TaskOwner,
+    due_at: datetime | None,
+    now: datetime,
+) -> bool:
+    """Give somebody a task, and let the step wait for it; False when its texts cannot be filled in."""
     account = await account_of(session, run.account_id)
     row.started_at = now
     try:
-        title, details = render([step.task, step.details], names_for(run, account))
+        title, details = render(list(texts), names_for(run, account))
     except Invalid as error:
-        row.status, row.problem, row.finished_at = StepStatus.FAILED, str(error), now
-        return
+        _fail(row, error, now)
+        return False
     task = Task(
         id=new_id(),
         account_id=account.id,
@@ -125,15 +242,58 @@ async def _give_task(
         step=row.index,
         title=title,
         details=details,
-        owner=owner_of(step.owner, account.owner),
+        owner=owner_of(owner, account.owner),
         due_at=due_at,
         status=TaskStatus.OPEN,
+        kind=kind,
         created_at=now,
     )
     session.add(task)
-    row.attempts, row.due_at, row.result = row.attempts + 1, due_at, {"task": str(task.id)}
-    row.status, row.finished_at = (StepStatus.WAITING, None) if rest else (StepStatus.DONE, now)
+    row.status, row.attempts, row.due_at, row.result = (
+        StepStatus.WAITING,
+        row.attempts + 1,
+        due_at,
+        {"task": str(task.id)},
+    )
     await announcements.task_created(session, task, now=now)
+    return True
+
+
+async def _take_default(session: AsyncSession, run: Run, row: RunStep, step: ApproveStep, now: datetime) -> None:
+    approved = step.default is Default.GO_ON
+    said = f"Nobody answered in time: the default is {step.default.replace('_', ' ')}."
+    await session.execute(
+        update(Task)
+        .where(Task.run_id == run.id, Task.step == row.index, Task.status == TaskStatus.OPEN)
+        .values(status=TaskStatus.CANCELED, completed_at=now, outcome=said, approved=approved)
+    )
+    row.status, row.finished_at, row.problem = StepStatus.DONE, now, said
+    row.result = {**row.result, "approved": approved}
+
+
+async def _tell(session: AsyncSession, run: Run, row: RunStep, step: NotifyStep, now: datetime) -> None:
+    account = await account_of(session, run.account_id)
+    row.started_at = now
+    try:
+        said = render(step.notify, names_for(run, account))
+    except Invalid as error:
+        _fail(row, error, now)
+        return
+    owner = owner_of(step.to, account.owner)
+    await announcements.notice_given(session, run, row.index, said, owner, now=now)
+    row.status, row.finished_at, row.result = StepStatus.DONE, now, {"to": owner, "said": said}
+
+
+async def _set_facts(session: AsyncSession, run: Run, row: RunStep, step: SetStep, now: datetime) -> None:
+    account = await account_of(session, run.account_id)
+    row.started_at = now
+    try:
+        noted = render(dict(step.set), names_for(run, account))
+    except Invalid as error:
+        _fail(row, error, now)
+        return
+    await accounts.note(session, account.id, noted, now)
+    row.status, row.finished_at, row.result = StepStatus.DONE, now, {"set": noted}
 
 
 async def _next_step(session: AsyncSession, run: Run, row: RunStep, steps: int, now: datetime) -> None:
@@ -141,12 +301,21 @@ async def _next_step(session: AsyncSession, run: Run, row: RunStep, steps: int, 
         row.status = StepStatus.DONE
     row.finished_at = row.finished_at or now
     run.updated_at = now
-    if run.step + 1 < steps:
+    if row.result.get("approved") is False:
+        run.ending = {"reason": "not_approved", "step": row.index}
+    elif run.step + 1 < steps:
         run.step += 1
         await announcements.run_advanced(session, run, problem=None, now=now)
     else:
         run.status, run.ended_at = RunStatus.DONE, now
         await announcements.run_ended(session, run, now=now)
+
+
+async def _end_early(session: AsyncSession, run: Run, now: datetime) -> None:
+    """End a run whose exit rule holds, or that was not approved: what it has not done, it will not do."""
+    await close_run(session, run.id, "The run ended before this step.", by=THE_PLAY, now=now)
+    run.status, run.updated_at, run.ended_at = RunStatus.DONE, now, now
+    await announcements.run_ended(session, run, now=now)
 
 
 async def _hold(session: AsyncSession, run: Run, row: RunStep, now: datetime) -> None:

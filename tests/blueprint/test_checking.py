@@ -167,8 +167,8 @@ def test_union_members_that_are_called_like_their_fields_keep_their_lines() -> N
     assert lines[2].startswith("b.yaml:9: plays.p.steps.1.wait: write a span of time")
 
 
-def test_cross_checks_get_their_lines_and_are_left_out_for_broken_sections() -> None:
-    """A check over sections names the line it means; it does not run, and nothing is lost, when a section is broken."""
+def test_cross_checks_get_their_lines_and_see_what_is_sound() -> None:
+    """A check over sections names the line it means, and looks at all that is not broken by itself."""
 
     def complain(blueprint: Blueprint) -> Iterable[Problem]:
         for name in blueprint.section("plays", Section).root:
@@ -180,7 +180,10 @@ def test_cross_checks_get_their_lines_and_are_left_out_for_broken_sections() -> 
         return [str(problem) for problem in raised.value.problems]
 
     assert of("plays:\n  p:\n    mood: bad\n") == ["b.yaml:5: plays.p.mood: is a matter of taste"]
-    assert of("plays:\n  p:\n    mod: bad\n") == ["b.yaml:5: plays.p.mod: is not known here; did you mean 'mood'?"]
+    assert of("plays:\n  q:\n    mood: [bad]\n  p:\n    mood: bad\n") == [
+        "b.yaml:5: plays.q.mood: ['bad'] is not known; did you mean 'bad'?",
+        "b.yaml:7: plays.p.mood: is a matter of taste",
+    ]
 
 
 def test_a_section_is_read_once() -> None:

@@ -40,9 +40,9 @@ def test_every_part_knows_its_line() -> None:
     """A key's line and a list entry's line are kept; what has none has that of the part around it."""
     document = read_text("a: 1\nb:\n  c:\n    - x\n    - d: 2\n", file="b.yaml")
     assert place_of(document, ("a",)) == Place("b.yaml", 1)
-    assert place_of(document, ("b", "c")) == Place("b.yaml", 3)
-    assert place_of(document, ("b", "c", 1, "d")) == Place("b.yaml", 5)
-    assert place_of(document, ("b", "c", 1, "d", "deeper")) == Place("b.yaml", 5)
+    assert place_of(document, ("b", "c")) == Place("b.yaml", 3, 3)
+    assert place_of(document, ("b", "c", 1, "d")) == Place("b.yaml", 5, 7)
+    assert place_of(document, ("b", "c", 1, "d", "deeper")) == Place("b.yaml", 5, 7)
     assert place_of(document, ("elsewhere",)) is None
     assert place_of({"a": 1}, ("a",)) is None
 
@@ -100,7 +100,7 @@ def test_a_folder_is_one_document(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("not: [a part")
     document = read_document(tmp_path)
     assert document == {"blueprint": 1, "measures": {"a": 1, "b": 2}, "alerts": {}}
-    assert place_of(document, ("measures", "b")) == Place(str(tmp_path / "2.yml"), 2)
+    assert place_of(document, ("measures", "b")) == Place(str(tmp_path / "2.yml"), 2, 3)
 
 
 def test_two_files_cannot_define_the_same_entry(tmp_path: Path) -> None:

@@ -53,6 +53,11 @@ DOCUMENT: dict[str, Any] = read_text(
     since_use: {kind: days_since, of: [product.used, person.signed_in, report.viewed]}
     since_chosen: {kind: days_since, of: [{event: product.used, where: {x: abc}}, survey.answered]}
     since_use_before: {kind: days_since, of: [report.viewed], shift: 7d, missing: zero}
+    administrators: {kind: people, of: [product.used, person.signed_in], window: 60d, by: {role: administrator}}
+    by_two_roles: {kind: people, of: [report.viewed], by: {role: [administrator, champion]}, missing: unknown}
+    uses_by_champions: {kind: count, of: [product.used, person.signed_in], window: 90d, by: {role: [champion]}}
+    since_administrator: {kind: days_since, of: [product.used, report.viewed], by: {role: [administrator]}}
+    champions_rating: {kind: last, of: [survey.answered], by: {role: champion}, valid_for: 60d}
     invoices: {kind: things, type: invoice}
     open_invoices: {kind: things, type: invoice, state: [open, past_due], missing: unknown}
     open_before: {kind: things, type: invoice, state: [open, past_due], shift: 30d}

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from hub.accounts.model import Account, Person, PersonKey, SourcePerson
 from hub.blueprint import service as blueprints
+from hub.health.asking import frame_now
 from hub.kit.ids import new_id
 from hub.kit.outbox import OutboxRow
 from hub.kit.runtime import Kit
@@ -37,11 +38,13 @@ class Somebody:
     do_not_contact: bool = False
 
 
-async def add_account(kit: Kit, *people: Somebody, name: str = "Acme", owner: str | None = "sam") -> UUID:
+async def add_account(
+    kit: Kit, *people: Somebody, name: str = "Acme", owner: str | None = "sam", first_seen: datetime = NOW
+) -> UUID:
     """An account with these people."""
     async with kit.transaction() as session:
         account = Account(
-            id=new_id(), name=name, owner=owner, time_zone="UTC", facts={}, created_at=NOW, first_seen_at=NOW
+            id=new_id(), name=name, owner=owner, time_zone="UTC", facts={}, created_at=NOW, first_seen_at=first_seen
         )
         session.add(account)
         await session.flush()
@@ -64,11 +67,37 @@ async def add_account(kit: Kit, *people: Somebody, name: str = "Acme", owner: st
     return account.id
 
 
-async def apply(kit: Kit, steps: Sequence[Mapping[str, Any]], **more: Any) -> None:
+AT_ANY_TIME = {
+    "per_person_per_week": 1000,
+    "per_account_per_day": 1000,
+    "quiet": {"from": 0, "to": 0, "weekends": False},
+}
+"""A contact budget that lets everything pass."""
+
+
+async def apply(
+    kit: Kit, steps: Sequence[Mapping[str, Any]], budget: Mapping[str, Any] = AT_ANY_TIME, **more: Any
+) -> None:
     """A blueprint with the play `win_back` of these steps; `more` are further plays."""
     plays = {"win_back": {"trigger": {"alert": "decline"}, "steps": list(steps)}, **more}
+    document = {"blueprint": 1, "name": "test", "plays": plays, "contact_budget": dict(budget)}
     async with kit.transaction() as session:
-        await blueprints.apply(session, {"blueprint": 1, "name": "test", "plays": plays}, "test", NOW)
+        await blueprints.apply(session, document, "test", NOW)
+
+
+async def look(kit: Kit, *accounts: UUID, before: datetime | None = NOW - timedelta(days=1)) -> None:
+    """Look at the accounts as scoring does, as if they had been looked at `before`."""
+    async with kit.transaction() as session:
+        blueprint = await blueprints.current(session)
+        frame = await frame_now(session, blueprint, accounts, kit.clock.now())
+        looked = {} if before is None else dict.fromkeys(accounts, before)
+        await service.follow(session, blueprint, frame, looked, kit.clock.now())
+
+
+async def own(kit: Kit, account: UUID, owner: str | None) -> None:
+    """Give the account another owner: what rules of these tests ask for."""
+    async with kit.transaction() as session:
+        await session.execute(update(Account).where(Account.id == account).values(owner=owner))
 
 
 async def enrol(kit: Kit, account_id: UUID, occurrence: str = "alert:1", play: str = "win_back") -> Run | None:

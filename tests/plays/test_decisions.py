@@ -28,7 +28,8 @@ from hub.plays.decisions import (
     settle,
 )
 from hub.plays.model import CallStatus, StepStatus
-from hub.plays.section import ActionStep, Audience, Step, TaskOwner, TaskStep, Trigger, WaitStep
+from hub.plays.step_kinds import ActionStep, Audience, Step, TaskOwner, TaskStep, WaitStep
+from hub.plays.trigger_kinds import Trigger
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -10,18 +10,9 @@ from pydantic import ValidationError
 
 from hub.health.section import Alerts
 from hub.journeys.section import Journeys
-from hub.plays.section import (
-    STEPS,
-    TRIGGERS,
-    ActionStep,
-    AlertOpened,
-    BandChanged,
-    Play,
-    Plays,
-    TaskStep,
-    WaitStep,
-    kind_of,
-)
+from hub.plays.section import Level, Play, Plays
+from hub.plays.step_kinds import STEPS, ActionStep, TaskStep, WaitStep, kind_of, walk
+from hub.plays.trigger_kinds import TRIGGERS, AlertOpened, BandChanged
 
 WIN_BACK: dict[str, Any] = {
     "trigger": {"alert": "active_people_decline"},
@@ -85,6 +76,19 @@ def test_one_name_may_stand_for_a_list() -> None:
         ({"steps": [{"task": "Call {{ person.email or '' }}"}]}, "there is no 'person'"),
         ({"steps": [{"action": "inapp.send_message", "input": {"user": "{{ person.id }}"}}]}, "there is no 'person'"),
         ({"steps": [{"action": "send_message"}]}, "pattern"),
+        ({"steps": [{"approve": "Go on with {{ account.nmae }}?"}]}, "there is no 'nmae'"),
+        ({"steps": [{"notify": "{{ person.id }}"}]}, "there is no 'person'"),
+        ({"steps": [{"set": {}}]}, "at least 1 item"),
+        ({"steps": [{"set": {"note": "{{ acount.id }}"}}]}, "'acount'"),
+        ({"steps": [{"branch": "score < 50"}]}, "Field required"),
+        ({"steps": [{"branch": "score < 50", "then": [{"sleep": 1}]}]}, f"write one of {', '.join(STEPS)}"),
+        ({"trigger": {"event": "ticket.createt"}}, "did you mean 'ticket.created'?"),
+        ({"trigger": {"schedule": "weekly"}}, "36h, 28d or 2w"),
+        ({"level": "1:N"}, "1:1"),
+        ({"frequency": {"at_most": 0, "every": "7d"}}, "greater than or equal to 1"),
+        ({"priority": 0}, "greater than or equal to 1"),
+        ({"holdout": 1}, "less than 1"),
+        ({"goal": {"when": "score > 50"}}, "Field required"),
         ({"steps": [{"action": "a.b", "to": {"role": "boss"}}]}, "administrator"),
         ({"trigger": {"band": "pink"}}, "red"),
         ({"trigger": {"band": []}}, "at least 1 item"),
@@ -117,3 +121,59 @@ def test_a_trigger_names_what_exists(trigger: dict[str, Any], found: list[tuple[
     assert [
         (path, any(hint in message for _, hint in found)) for path, message in plays.problems(alerts, journeys)
     ] == [(("win_back", "trigger", key), True) for key, _ in found]
+
+
+EVERYTHING: dict[str, Any] = {
+    "description": "All there is.",
+    "enabled": False,
+    "level": "1:M",
+    "trigger": {"rule_enters": "logins > 3"},
+    "audience": "segment = 'smb'",
+    "frequency": {"at_most": 2, "every": "30d"},
+    "cool_down": "14d",
+    "priority": 80,
+    "exit": "band = 'green'",
+    "goal": {"when": "score >= 75", "within": "60d"},
+    "holdout": "0.1",
+    "steps": [
+        {"wait": "14d", "until": "logins > 10"},
+        {
+            "branch": "score < 50",
+            "then": [{"approve": "Write to {{ account.name }}?"}, {"notify": "{{ account.name }} is in trouble"}],
+            "otherwise": [{"set": {"tone": "friendly", "level": 2}}],
+        },
+    ],
+}
+
+
+def test_the_whole_language_survives_json() -> None:
+    """Every word of a play is read, and kept with a run as it was."""
+    read = Play.model_validate(EVERYTHING)
+    assert Play.model_validate_json(read.model_dump_json()) == read
+    assert read.level is Level.ONE_TO_MANY
+    assert [kind_of(step) for _, step in walk(read.steps)] == ["wait", "branch", "approve", "notify", "set"]
+
+
+def test_every_rule_of_a_play_is_known_with_its_place() -> None:
+    """In the trigger, around the steps, and inside them."""
+    assert dict(Play.model_validate(EVERYTHING).rules()) == {
+        ("trigger", "rule_enters"): "logins > 3",
+        ("audience",): "segment = 'smb'",
+        ("exit",): "band = 'green'",
+        ("goal", "when"): "score >= 75",
+        ("steps", 0, "until"): "logins > 10",
+        ("steps", 1, "branch"): "score < 50",
+    }
+    left = (
+        Play.model_validate(play(trigger={"rule_exits": "a > 1"})),
+        Play.model_validate(play(trigger={"schedule": "7d", "when": "b > 1"})),
+    )
+    assert [dict(one.rules()) for one in left] == [{("trigger", "rule_exits"): "a > 1"}, {("trigger", "when"): "b > 1"}]
+
+
+def test_a_play_cannot_avoid_one_that_there_is_not() -> None:
+    """`not_with` names plays of the document."""
+    nothing = Alerts.model_validate({}), Journeys.model_validate({})
+    by_hand = play(trigger={"by_hand": True})
+    plays = Plays.model_validate({"one": by_hand | {"not_with": ["two", "onee"]}, "two": by_hand})
+    assert list(plays.problems(*nothing)) == [(("one", "not_with", 1), "there is no play 'onee'; did you mean 'one'?")]

@@ -174,3 +174,15 @@ async def test_a_canceled_run_does_nothing_more(still: Kit) -> None:
             await service.cancel(session, CSM, run.id, "again", now=NOW)
         with pytest.raises(NotFound):
             await service.cancel(session, CSM, uuid4(), "no such run", now=NOW)
+
+
+async def test_a_declared_play_never_starts(kit: Kit) -> None:
+    """Neither by a fact nor by hand; the error says what to do."""
+    await apply(kit, [CALL], later={"enabled": False, "trigger": {"alert": "decline"}, "steps": [CALL]})
+    account = await add_account(kit)
+    alert = {"account_id": str(account), "alert_id": str(uuid4()), "rule": "decline"}
+    async with kit.transaction() as session:
+        started = await service.enrol_for_fact(session, "alert.opened", alert, now=NOW)
+    assert [run.play for run in started] == ["win_back"]
+    with pytest.raises(Invalid, match="Enable it in the blueprint"):
+        await start(kit, account, play="later")

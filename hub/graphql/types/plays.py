@@ -15,7 +15,7 @@ from hub.graphql.declare import about, given, maybe, output, resolved, vocabular
 from hub.graphql.types.node import Owned, several, texts
 from hub.kit.paging import Order
 from hub.plays import queries as plays
-from hub.plays.queries import RunStatus, StepStatus, TaskStatus
+from hub.plays.queries import RunStatus, StepStatus, TaskKind, TaskStatus
 
 vocabulary(
     RunStatus,
@@ -23,6 +23,7 @@ vocabulary(
     HELD="A step failed or is unclear: it waits for a person's decision.",
     DONE="All steps are through.",
     CANCELED="Somebody ended it.",
+    HOLDOUT="The account was left out, so that others can be compared with it: nothing happens.",
 )
 vocabulary(
     StepStatus,
@@ -33,15 +34,66 @@ vocabulary(
     UNKNOWN="The vendor cannot tell whether it happened; a person decides.",
     SKIPPED="Left out.",
 )
+vocabulary(
+    plays.Level,
+    ONE_TO_ONE="One account at a time, by somebody.",
+    ONE_TO_MANY="Many at once, by the product and by mail.",
+)
 vocabulary(TaskStatus, OPEN="To be done.", DONE="Done.", CANCELED="Not needed any more.")
+vocabulary(
+    TaskKind,
+    WORK="Something to do; `taskComplete` says that it is done.",
+    APPROVAL="A yes or no to give; `approvalDecide` gives it.",
+)
+vocabulary(
+    plays.Verdict,
+    WORKS="More of those it was for reached the goal than of those who were left out.",
+    HARMS="Fewer did.",
+    NO_DIFFERENCE_SEEN="There are enough accounts, and no difference is seen.",
+    NOT_ENOUGH_YET="Nothing can be said yet.",
+)
+
+
+@output
+class PlaySide:
+    """Accounts that were put on one side of the comparison, and whose time for the goal is over."""
+
+    accounts: int = about("How many.")
+    reached: int = about("How many of them reached the goal in time.")
+
+
+@output
+class PlayEffect:
+    """Whether a play works, by intention to treat: accounts count where they were put, whatever came of it."""
+
+    treated: PlaySide = about("The accounts that the play was for.")
+    held_out: PlaySide = about("The accounts that were left out.")
+    difference: float | None = about("Share of the first minus share of the second; null while a side is empty.")
+    low: float | None = about("The lower end of the difference's 95 % interval; null while a side is empty.")
+    high: float | None = about("The upper end.")
+    verdict: plays.Verdict = about("What the figures say.")
+    needed: int | None = about("How many accounts each side needs for a verdict on this difference; null without one.")
+
+    @classmethod
+    def of(cls, found: plays.Effect) -> PlayEffect:
+        """The effect as the API shows it."""
+        return cls(
+            treated=PlaySide(accounts=found.treated.accounts, reached=found.treated.reached),
+            held_out=PlaySide(accounts=found.held_out.accounts, reached=found.held_out.reached),
+            difference=found.difference,
+            low=found.low,
+            high=found.high,
+            verdict=found.verdict,
+            needed=found.needed,
+        )
 
 
 @output
 class PlayStep:
     """One step of a play's definition."""
 
-    kind: str = about("What sort of step: `action`, `task` or `wait`.")
-    name: str = about("The action, the text of the task, or how long to wait.")
+    kind: str = about("What sort of step: `action`, `task`, `wait`, `branch`, `approve`, `notify` or `set`.")
+    name: str = about("The action, the text of a task, a question or a notice, how long to wait, a rule, or names.")
 
 
 @output
@@ -50,8 +102,15 @@ class Play:
 
     name: str = about("Its name in the blueprint, for `playStart`.")
     description: str = about("What it is for; may be empty.")
+    enabled: bool = about("Whether it starts at all. One that is only declared never does.")
+    level: plays.Level = about("How it reaches people.")
     trigger: JSON = about("What starts it, as in the blueprint.")
-    steps: list[PlayStep] = about("What it does, in order.")
+    steps: list[PlayStep] = about("What it does, in order; those inside branches are left out.")
+
+    @resolved
+    def effect(self, info: Info) -> PlayEffect:
+        """Whether it works, against the accounts that are left out of it."""
+        return info.context.promise(PlayEffect.of, plays.effects, self.name, info.context.now)
 
     @classmethod
     def of(cls, name: str, play: plays.Play) -> Play:
@@ -59,6 +118,8 @@ class Play:
         return cls(
             name=name,
             description=play.description,
+            enabled=play.enabled,
+            level=play.level,
             trigger=JSON(play.trigger.model_dump(mode="json")),
             steps=[PlayStep(kind=plays.kind_of(step), name=step.name) for step in play.steps],
         )
@@ -69,8 +130,8 @@ class RunStep:
     """One step of a run, with what came of it."""
 
     index: int = about("Its place, counted from 0.")
-    kind: str = about("What sort of step: `action`, `task` or `wait`.")
-    name: str = about("The action, the text of the task, or how long to wait.")
+    kind: str = about("What sort of step: `action`, `task`, `wait`, `branch`, `approve`, `notify` or `set`.")
+    name: str = about("The action, the text of a task, a question or a notice, how long to wait, a rule, or names.")
     status: StepStatus = about("Where it is in its life.")
     attempts: int = about("How often it was tried.")
     result: JSON = about("What came of it.")
@@ -112,6 +173,9 @@ class Run(Owned):
     holdout: bool = about("Whether the account was held out: nothing is done, for comparison.")
     trigger: JSON = about("The fact that started it, or who did.")
     blueprint_version: int = about("The version of the blueprint whose play it is.")
+    ending: JSON | None = about("Why it ends, or ended, before its last step; null when it does not.")
+    goal_by: datetime | None = about("Until when its goal counts; null when it has none.")
+    goal_reached_at: datetime | None = about("When its goal was seen to be reached in time; null when it was not.")
     started_at: datetime = about("When it started.")
     updated_at: datetime = about("When something in it last changed.")
     ended_at: datetime | None = about("When it ended; null while it is under way.")
@@ -134,6 +198,9 @@ class Run(Owned):
             holdout=row.holdout,
             trigger=JSON(row.trigger),
             blueprint_version=row.blueprint_version,
+            ending=JSON(row.ending) if row.ending else None,
+            goal_by=row.goal_by,
+            goal_reached_at=row.goal_reached_at,
             started_at=row.started_at,
             updated_at=row.updated_at,
             ended_at=row.ended_at,
@@ -150,6 +217,8 @@ class Task(Owned):
     owner: str | None = about("Whose work it is; null when nobody is named.")
     due_at: datetime | None = about("When it should be done; null when any time will do.")
     status: TaskStatus = about("Where it is in its life.")
+    kind: TaskKind = about("Whether it is work or a question.")
+    approved: bool | None = about("The answer to an approval; null for work, and while nobody has answered.")
     outcome: str | None = about("What came of it, in the words of who did it; null while it is open.")
     created_at: datetime = about("When it was given.")
     completed_at: datetime | None = about("When it ended; null while it is open.")
@@ -179,6 +248,8 @@ class Task(Owned):
             owner=row.owner,
             due_at=row.due_at,
             status=TaskStatus(row.status),
+            kind=TaskKind(row.kind),
+            approved=row.approved,
             outcome=row.outcome,
             created_at=row.created_at,
             completed_at=row.completed_at,

@@ -1,8 +1,4 @@
-"""The blueprint put together.
-
-Each room owns the model of its own section and knows what must fit between it and the sections below; here is the list
-of them, so that a whole document can be checked at once.
-"""
+"""The sections of all rooms, and a whole document checked against them at once."""
 
 from __future__ import annotations
 
@@ -20,6 +16,7 @@ from hub.health.section import Alerts, Profiles
 from hub.journeys import rules as journeys
 from hub.journeys.section import Journeys, Segments
 from hub.measures.section import Catalogue
+from hub.plays.budget import ContactBudget
 from hub.plays.section import Plays
 
 SECTIONS: Mapping[str, type[BaseModel]] = {
@@ -29,6 +26,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     "profiles": Profiles,
     "alerts": Alerts,
     "plays": Plays,
+    "contact_budget": ContactBudget,
 }
 """The sections of a blueprint, in the order in which a reader meets them."""
 
@@ -49,6 +47,7 @@ def _plays(checked: Blueprint) -> Iterator[Problem]:
     plays = checked.section("plays", Plays)
     for path, message in plays.problems(checked.section("alerts", Alerts), checked.section("journeys", Journeys)):
         yield Problem(("plays", *path), message)
+    yield from journeys.unreadable("plays", plays.rules(), journeys.known_names(checked))
 
 
 def json_schema() -> dict[str, Any]:

@@ -1,0 +1,52 @@
+"""Where a blueprint would put accounts at this moment, worked out as scoring does, with nothing written."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.blueprint.service import Blueprint
+from hub.health import store
+from hub.health.rating import profile_names, rate
+from hub.health.rules import ready
+from hub.health.section import Profiles
+from hub.health.service import with_standing
+from hub.health.vocabulary import Band
+from hub.journeys import service as journeys
+from hub.measures.service import Catalogue, compute
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an account is: its segment and stage (None: on no journey) and its band."""
+
+    segment: str | None = None
+    stage: str | None = None
+    band: Band = Band.UNKNOWN
+
+    @property
+    def stage_name(self) -> str:
+        """`segment.stage`; empty for an account on no journey."""
+        return f"{self.segment}.{self.stage}" if self.segment else ""
+
+
+async def preview(
+    session: AsyncSession, blueprint: Blueprint, account_ids: Collection[UUID], now: datetime
+) -> dict[UUID, Place]:
+    """Where each account would be if this blueprint were in force now, from where it stands. Nothing is written.
+
+    Cost: a fixed number of statements, whatever the number of accounts.
+    """
+    facts = await journeys.facts(session, list(account_ids), now)
+    living = [UUID(account_id) for account_id in facts["account_id"]]
+    before = await store.standings(session, living)
+    measures = await compute(session, blueprint.section("measures", Catalogue), living, as_of=now)
+    frame = measures.join(facts, on="account_id", how="inner", maintain_order="left")
+    frame = await journeys.would_place(session, blueprint, with_standing(frame, before), now)
+    rated = rate(frame, profile_names(frame, blueprint.section("profiles", Profiles)), ready(blueprint).profiles)
+    rows = zip(*(frame[column] for column in ("account_id", "segment", "stage")), rated["band"], strict=True)
+    return {UUID(id_): Place(segment, stage, Band(band)) for id_, segment, stage, band in rows}

@@ -1,0 +1,221 @@
+"""What a play does: have a vendor act, give work, wait, decide between two ways, ask, tell, note."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal, TypeAlias
+
+from pydantic import Field, Tag, field_validator, model_validator
+
+from hub.accounts.roles import PersonRole
+from hub.blueprint.problems import Path
+from hub.blueprint.values import Duration, Entry, Name, format_duration
+from hub.measures.definitions import Scalar
+from hub.plays.kinds import OneOrMore, kind_in
+from hub.plays.templates import check_template
+
+MOST_STEPS: Final = 50
+
+
+class Audience(Entry):
+    """The people at the account whom a step addresses: those with one of the roles, or everybody (`any`)."""
+
+    role: Annotated[tuple[PersonRole | Literal["any"], ...], OneOrMore, Field(min_length=1)]
+
+
+class TaskOwner(StrEnum):
+    """Whose work a task is. `csm`: the owner of the account."""
+
+    CSM = "csm"
+
+
+class ActionStep(Entry):
+    """Have a vendor do something: `<connector>.<action>`, once for each person of `to`, or once where `to` is absent.
+
+    `connection` is the connection's name; by default the one that is called like the connector. `input` is what the
+    action takes; its texts are templates. The person's address need not be written: a field of the action that is
+    called `user` (the product's id of the person) or `email`, and is not in `input`, is the person's.
+    """
+
+    action: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
+    connection: str | None = None
+    to: Audience | None = None
+    input: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _texts_are_templates(self) -> ActionStep:
+        check_template(self.input, person=self.to is not None)
+        return self
+
+    @property
+    def name(self) -> str:
+        return self.action
+
+    @property
+    def connector(self) -> str:
+        return self.action.partition(".")[0]
+
+    @property
+    def action_name(self) -> str:
+        return self.action.partition(".")[2]
+
+    @property
+    def connection_name(self) -> str:
+        return self.connection or self.connector
+
+
+class TaskStep(Entry):
+    """Give somebody work. The run waits until it is done, unless `until_done` is false."""
+
+    task: Annotated[str, Field(min_length=1)]
+    details: str | None = None
+    owner: TaskOwner = TaskOwner.CSM
+    due: Duration | None = None
+    until_done: bool = True
+
+    @field_validator("task", "details")
+    @classmethod
+    def _texts_are_templates(cls, value: str | None) -> str | None:
+        check_template(value, person=False)
+        return value
+
+    @property
+    def name(self) -> str:
+        return self.task
+
+
+class WaitStep(Entry):
+    """Let time pass; with `until`, no longer than until that rule holds."""
+
+    wait: Duration
+    until: str | None = None
+
+    @property
+    def name(self) -> str:
+        return format_duration(self.wait)
+
+
+class BranchStep(Entry):
+    """Do the steps of `then` if the rule holds when its turn comes, else those of `otherwise`; then go on behind
+    them."""
+
+    branch: str
+    then: Annotated[tuple[Step, ...], Field(min_length=1, max_length=MOST_STEPS)]
+    otherwise: Annotated[tuple[Step, ...], Field(max_length=MOST_STEPS)] = ()
+
+    @property
+    def name(self) -> str:
+        return self.branch
+
+
+class Default(StrEnum):
+    """What happens when nobody answered in time."""
+
+    GO_ON = "go_on"
+    END = "end"
+
+
+class ApproveStep(Entry):
+    """Ask somebody whether the play shall go on; with a no it ends. `default` is what happens when nobody has answered
+    by `due`; without a time the run waits for an answer."""
+
+    approve: Annotated[str, Field(min_length=1)]
+    details: str | None = None
+    owner: TaskOwner = TaskOwner.CSM
+    due: Duration | None = None
+    default: Default = Default.END
+
+    @field_validator("approve", "details")
+    @classmethod
+    def _texts_are_templates(cls, value: str | None) -> str | None:
+        check_template(value, person=False)
+        return value
+
+    @property
+    def name(self) -> str:
+        return self.approve
+
+
+class NotifyStep(Entry):
+    """Tell one of our own people something, without waiting for them: a fact (`notice.given`) that subscriptions and
+    outgoing webhooks carry to wherever they read."""
+
+    notify: Annotated[str, Field(min_length=1)]
+    to: TaskOwner = TaskOwner.CSM
+
+    @field_validator("notify")
+    @classmethod
+    def _texts_are_templates(cls, value: str) -> str:
+        check_template(value, person=False)
+        return value
+
+    @property
+    def name(self) -> str:
+        return self.notify
+
+
+class SetStep(Entry):
+    """Note facts on the account, by name; texts are templates."""
+
+    set: Annotated[dict[Name, Scalar], Field(min_length=1)]
+
+    @field_validator("set")
+    @classmethod
+    def _texts_are_templates(cls, value: dict[str, Scalar]) -> dict[str, Scalar]:
+        check_template(value, person=False)
+        return value
+
+    @property
+    def name(self) -> str:
+        return ", ".join(self.set)
+
+
+STEPS: Final[dict[str, type[Entry]]] = {
+    "action": ActionStep,
+    "task": TaskStep,
+    "wait": WaitStep,
+    "branch": BranchStep,
+    "approve": ApproveStep,
+    "notify": NotifyStep,
+    "set": SetStep,
+}
+
+Step: TypeAlias = Annotated[
+    Annotated[ActionStep, Tag("action")]
+    | Annotated[TaskStep, Tag("task")]
+    | Annotated[WaitStep, Tag("wait")]
+    | Annotated[BranchStep, Tag("branch")]
+    | Annotated[ApproveStep, Tag("approve")]
+    | Annotated[NotifyStep, Tag("notify")]
+    | Annotated[SetStep, Tag("set")],
+    kind_in(STEPS),
+]
+
+BranchStep.model_rebuild()
+
+
+def kind_of(step: Entry) -> str:
+    """The name of a step's kind, as it stands in the document."""
+    return next(name for name, model in STEPS.items() if isinstance(step, model))
+
+
+def walk(steps: Iterable[Step], way: Path = ("steps",)) -> Iterator[tuple[Path, Step]]:
+    """Every step with its way inside the play, those inside branches too, in the order in which a run numbers them: a
+    branch, then the steps of `then`, then those of `otherwise`."""
+    for nth, step in enumerate(steps):
+        yield (*way, nth), step
+        if isinstance(step, BranchStep):
+            yield from walk(step.then, (*way, nth, "then"))
+            yield from walk(step.otherwise, (*way, nth, "otherwise"))
+
+
+def program(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """The steps as a run numbers them (see `walk`)."""
+    return tuple(step for _, step in walk(steps))
+
+
+def not_taken(step: BranchStep, number: int, *, holds: bool) -> range:
+    """The numbers of the steps that the branch with this number leaves out."""
+    otherwise = number + 1 + len(program(step.then))
+    return range(otherwise, otherwise + len(program(step.otherwise))) if holds else range(number + 1, otherwise)

@@ -1,0 +1,132 @@
+"""What a look at accounts means for the runs on them.
+
+The exit rule ends a run, what a wait waits for lets it go on, and that its goal was reached in time is noted, also of a
+run that has ended and of the holdout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+import orjson
+import polars as pl
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.blueprint.service import Blueprint
+from hub.kit import work
+from hub.kit.db import json_text
+from hub.kit.errors import Invalid
+from hub.measures.rules import Rule
+from hub.plays.asking import rule_of
+from hub.plays.enrolling import TO_ADVANCE
+from hub.plays.section import Play
+from hub.plays.step_kinds import WaitStep, program
+
+log = structlog.get_logger()
+
+
+async def move_runs(session: AsyncSession, blueprint: Blueprint, frame: pl.DataFrame, now: datetime) -> None:
+    """Look at the runs on the accounts of a batch; `frame` has a row for each account, with everything that a rule may
+    name. At most five statements, whatever their number."""
+    found = await session.execute(
+        text(
+            "SELECT r.id, r.account_id, r.definition, r.step, r.status, r.ending IS NOT NULL AS ending, "
+            "r.goal_by IS NOT NULL AND r.goal_reached_at IS NULL AND r.goal_by >= :now AS seeks, "
+            "w.kind, w.status AS at "
+            "FROM run r LEFT JOIN run_step w ON w.run_id = r.id AND w.index = r.step "
+            "WHERE r.account_id = ANY(CAST(:ids AS uuid[])) AND (r.status IN ('running', 'held') "
+            "OR (r.goal_by >= :now AND r.goal_reached_at IS NULL)) ORDER BY r.id"
+        ),
+        {"ids": [UUID(account_id) for account_id in frame["account_id"]], "now": now},
+    )
+    rows = found.all()
+    if not rows:
+        return
+    place = {UUID(account_id): nth for nth, account_id in enumerate(frame["account_id"])}
+    asked = _Asked(blueprint, frame)
+    ends, goes_on, reached = [], [], []
+    for row in rows:
+        play, nth = _play(orjson.dumps(row.definition)), place[row.account_id]
+        if row.seeks and play.goal is not None and asked.holds(play.goal.when, nth):
+            reached.append(row.id)
+        if row.status == "running" and not row.ending and play.exit is not None and asked.holds(play.exit, nth):
+            ends.append({"id": row.id, "ending": {"reason": "exit", **asked.because(play.exit, nth)}})
+        elif row.status == "running" and row.kind == "wait" and row.at == "waiting":
+            step = program(play.steps)[row.step]
+            if isinstance(step, WaitStep) and step.until is not None and asked.holds(step.until, nth):
+                goes_on.append({"run_id": row.id, "index": row.step, "result": asked.because(step.until, nth)})
+    await _write(session, ends, goes_on, reached, now)
+
+
+@lru_cache(maxsize=256)
+def _play(stored: bytes) -> Play:
+    return Play.model_validate_json(stored)
+
+
+class _Asked:
+    """Rules of runs, each held once against the whole batch. One that names what there is no more never holds."""
+
+    def __init__(self, blueprint: Blueprint, frame: pl.DataFrame) -> None:
+        self._blueprint, self._frame = blueprint, frame
+        self._rules: dict[str, tuple[Rule, list[bool]] | None] = {}
+
+    def holds(self, rule: str, nth: int) -> bool:
+        """Whether a rule holds for the account of this row."""
+        if rule not in self._rules:
+            try:
+                read = rule_of(self._blueprint, rule)
+            except Invalid as error:
+                log.warning("play.rule_cannot_be_asked", rule=rule, reason=error.message)
+                self._rules[rule] = None
+            else:
+                self._rules[rule] = read, read.holds(self._frame).to_list()
+        known = self._rules[rule]
+        return known is not None and known[1][nth]
+
+    def because(self, rule: str, nth: int) -> dict[str, Any]:
+        """The rule, and the values for which it holds."""
+        known = self._rules[rule]
+        return {
+            "rule": rule,
+            "holds": True,
+            "values": known[0].values(self._frame.row(nth, named=True)) if known else {},
+        }
+
+
+async def _write(
+    session: AsyncSession,
+    ends: Sequence[Mapping[str, Any]],
+    goes_on: Sequence[Mapping[str, Any]],
+    reached: Sequence[UUID],
+    now: datetime,
+) -> None:
+    if reached:
+        await session.execute(
+            text("UPDATE run SET goal_reached_at = :now WHERE id = ANY(CAST(:ids AS uuid[]))"),
+            {"now": now, "ids": list(reached)},
+        )
+    if ends:
+        await session.execute(
+            text(
+                "UPDATE run SET ending = e.ending FROM jsonb_to_recordset(CAST(:rows AS jsonb)) "
+                "AS e(id uuid, ending jsonb) WHERE run.id = e.id AND run.status = 'running'"
+            ),
+            {"rows": json_text(ends)},
+        )
+    if goes_on:
+        await session.execute(
+            text(
+                "UPDATE run_step SET due_at = :now, result = g.result FROM jsonb_to_recordset(CAST(:rows AS jsonb)) "
+                "AS g(run_id uuid, index int, result jsonb) WHERE run_step.run_id = g.run_id "
+                "AND run_step.index = g.index AND run_step.status = 'waiting'"
+            ),
+            {"rows": json_text(goes_on), "now": now},
+        )
+    moved = [str(row["id"]) for row in ends] + [str(row["run_id"]) for row in goes_on]
+    await work.mark(session, TO_ADVANCE, moved, due_at=now)
