@@ -49,7 +49,10 @@ def _plays(checked: Blueprint) -> Iterator[Problem]:
 
 
 def json_schema() -> dict[str, Any]:
-    """One JSON Schema for the document, so that editors complete and check it while somebody writes."""
+    """One JSON Schema for the document, so that editors complete and check it while somebody writes.
+
+    Nothing is required at the top: a file may be a part of a folder that is one document.
+    """
     definitions: dict[str, Any] = {}
     sections: dict[str, Any] = {}
     for name, model in SECTIONS.items():
@@ -60,7 +63,6 @@ def json_schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Blueprint",
         "type": "object",
-        "required": ["blueprint", "name"],
         "additionalProperties": False,
         "properties": {
             "blueprint": {"const": 1, "description": "The format."},
