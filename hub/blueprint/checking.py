@@ -74,7 +74,8 @@ def check(
         except BlueprintInvalid as invalid:
             problems += [*invalid.problems, *_behind(remainder, name, model, invalid)]
     sound = Blueprint(0, remainder.document) if problems else blueprint
-    problems += remainder.own(problem for cross_check in cross_checks for problem in cross_check(sound))
+    if not remainder.lacks_a_section:
+        problems += remainder.own(problem for cross_check in cross_checks for problem in cross_check(sound))
     if problems:
         raise BlueprintInvalid(sorted({_placed(document, found): None for found in problems}, key=_reading_order))
     return blueprint
@@ -166,8 +167,12 @@ def _explained(error: Mapping[str, Any], content: Any, schema: Mapping[str, Any]
             return way, "must be a mapping of names to values"
         case "string_pattern_mismatch":
             return way, _FORMS.get(error["ctx"]["pattern"], f"must match {error['ctx']['pattern']}")
+        case "too_short" | "too_long":
+            least = error["type"] == "too_short"
+            count = error["ctx"]["min_length" if least else "max_length"]
+            return way, f"must have at {'least' if least else 'most'} {count} {'entry' if count == 1 else 'entries'}"
         case _:
-            sentence = error["msg"].removeprefix("Value error, ")
+            sentence = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
             return way, sentence[:1].lower() + sentence[1:]
 
 

@@ -73,7 +73,11 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     nothing.
     """
     choices = sorted(set(known))
-    close = get_close_matches(str(name), choices, n=1)
+    text = str(name)
+    close = get_close_matches(text, choices, n=1, cutoff=0.75)
+    # The beginning of a word is nearer to it than its length tells: `admin` means `administrator`.
+    close = close or [choice for choice in choices if len(text) > 2 and choice.startswith(text)]
+    close = close or get_close_matches(text, choices, n=1)
     if close:
         return f"; did you mean {close[0]!r}?"
     return f"; known are {', '.join(choices)}" if 0 < len(choices) <= 12 else ""

@@ -152,7 +152,9 @@ def with_standing(frame: pl.DataFrame, before: Mapping[UUID, Standing]) -> pl.Da
     points = [one.micro_points / MICRO if one and one.micro_points is not None else None for one in stood]
     bands = [str(one.band) if one else None for one in stood]
     unknown = (pl.lit(None, pl.Float64).alias(f"score_change_{days}d") for days in (7, 30, 90))
-    standing = frame.with_columns(pl.Series("score", points, dtype=pl.Float64), pl.Series("band", bands, dtype=pl.String))
+    standing = frame.with_columns(
+        pl.Series("score", points, dtype=pl.Float64), pl.Series("band", bands, dtype=pl.String)
+    )
     return standing.with_columns(unknown)
 
 

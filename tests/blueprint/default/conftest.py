@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from hub.blueprint.service import read_document, shipped_path
@@ -14,8 +16,7 @@ from tests.health.conftest import NOW
 @pytest.fixture
 async def world(kit: Kit) -> DefaultWorld:
     """An empty world with the shipped blueprint in force, and people of every role."""
-    kit.clock = FrozenClock(NOW)
-    made = DefaultWorld(kit)
+    made = DefaultWorld(replace(kit, clock=FrozenClock(NOW)))
     await made.apply(read_document(shipped_path()))
     await made.cast()
     return made

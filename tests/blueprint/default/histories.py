@@ -120,7 +120,8 @@ MILESTONES: dict[tuple[str, str, str], Case] = {
         (*IN_ADOPTION, used(10, 40), used(11)), (*IN_ADOPTION, used(11, 40), used(12))
     ),
     ("enterprise", "adoption", "reports_read_daily"): Case(
-        (*IN_ADOPTION, read(5, role=ADMINISTRATOR)), (*IN_ADOPTION, read(4, role=ADMINISTRATOR), read(1, 8, role=ADMINISTRATOR))
+        (*IN_ADOPTION, read(5, role=ADMINISTRATOR)),
+        (*IN_ADOPTION, read(4, role=ADMINISTRATOR), read(1, 8, role=ADMINISTRATOR)),
     ),
     ("enterprise", "adoption", "advanced_use_growing"): Case(
         (*IN_ADOPTION, used(1, 40, 10, feature="forecasting"), used(1, 1, 12, feature="forecasting")),
@@ -153,7 +154,8 @@ MILESTONES: dict[tuple[str, str, str], Case] = {
 ALERTS: dict[str, Case] = {
     "active_people_decline": Case((used(5, 40), used(3)), (used(5, 40), used(4))),
     "key_person_left": Case(
-        (Said("person.removed", 89, role=CHAMPION),), (Said("person.removed", 90, role=CHAMPION), Said("person.removed"))
+        (Said("person.removed", 89, role=CHAMPION),),
+        (Said("person.removed", 90, role=CHAMPION), Said("person.removed")),
     ),
     "executive_away": Case(
         (signed_in(1, 61, role=SPONSOR), used(1, 30)), (signed_in(1, 60, role=SPONSOR), used(1, 30))
@@ -169,9 +171,7 @@ ALERTS: dict[str, Case] = {
     "many_open_tickets": Case(
         tuple(ticket(nth) for nth in range(5)), (*(ticket(nth) for nth in range(5)), ticket(0, "solved", 1))
     ),
-    "open_tickets_before_renewal": Case(
-        (TERM_ENDS, ticket(1)), (pays(renews_in=92), ticket(1)), known_for=300
-    ),
+    "open_tickets_before_renewal": Case((TERM_ENDS, ticket(1)), (pays(renews_in=92), ticket(1)), known_for=300),
     "business_review_missed": Case(
         (Said("meeting.missed", 179, times=2, attributes={"type": "business_review"}),),
         (
@@ -179,10 +179,8 @@ ALERTS: dict[str, Case] = {
             Said("meeting.missed", 180, attributes={"type": "business_review"}),
         ),
     ),
-    "first_90_days_at_risk": Case((used(1, 20),), (used(1, 20),), known_for=90, known_for_not=90.5),
+    "first_90_days_at_risk": Case((pays(), used(1, 35)), (pays(), used(1, 35)), known_for=90, known_for_not=90.5),
     "implementation_late": Case(IN_IMPLEMENTATION, IN_IMPLEMENTATION, known_for=130, looks=(91,), looks_not=(90,)),
-    "renewal_at_risk": Case(
-        (pays(renews_in=90), used(1, 35)), (pays(renews_in=91), used(1, 35)), known_for=300
-    ),
+    "renewal_at_risk": Case((pays(renews_in=90), used(1, 35)), (pays(renews_in=91), used(1, 35)), known_for=300),
 }
 """By rule; `score_drop` looks at scores of old and has a test of its own."""

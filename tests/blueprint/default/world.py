@@ -96,9 +96,7 @@ class DefaultWorld(World):
                 connection_id=CONNECTION if type_ else None,
             )
 
-    async def lived(
-        self, history: Iterable[Said], *, known_for: float = 100, looks: Iterable[float] = ()
-    ) -> UUID:
+    async def lived(self, history: Iterable[Said], *, known_for: float = 100, looks: Iterable[float] = ()) -> UUID:
         """An account with this history, looked at on each of the days and now; what it caused has been reacted to."""
         account = await self.account(first_seen=NOW - timedelta(days=known_for), owner="sam@example.net")
         await self.tell(account, history)
@@ -125,7 +123,9 @@ class DefaultWorld(World):
     async def reached(self, account_id: UUID, stage: str) -> set[str]:
         """The milestones of a stage that were reached."""
         stays = {stay.id for stay in await self.rows(Stay, account_id) if stay.stage == stage}
-        return {name for name, row in (await self.milestones(account_id)).items() if row.reached_at and row.stay_id in stays}
+        return {
+            name for name, row in (await self.milestones(account_id)).items() if row.reached_at and row.stay_id in stays
+        }
 
     async def overdue(self, account_id: UUID) -> dict[str, datetime]:
         """The milestones that are overdue, each with the moment from which on."""
