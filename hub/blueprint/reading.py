@@ -13,7 +13,7 @@ several files, each entry of it once.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any, Final
 
@@ -57,6 +57,11 @@ def read_document(path: FilePath | str) -> Document:
 def read_text(text: str, *, file: str = "blueprint.yaml") -> Document:
     """Read a document that is at hand as text; `file` names it in problems. Raises `BlueprintInvalid`."""
     return _assemble([(file, text.encode("utf-8", "surrogatepass"))])
+
+
+def read_texts(files: Mapping[str, str]) -> Document:
+    """The same of several files that are one document; names and texts. Raises `BlueprintInvalid`."""
+    return _assemble([(name, text.encode("utf-8", "surrogatepass")) for name, text in files.items()])
 
 
 def _assemble(parts: Sequence[tuple[str, bytes]]) -> Document:

@@ -18,14 +18,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.access.service import Viewer
 from hub.accounts import queries as accounts
-from hub.accounts.service import account_ids
+from hub.accounts.service import account_ids, how_many
 from hub.blueprint import service as blueprints
 from hub.blueprint.service import Blueprint, Change
 from hub.health.previewing import Place, preview
-from hub.kit.errors import NotFound
+from hub.kit.errors import Invalid, NotFound
 from hub.sections.document import check
 
 BATCH: Final = 1000
+MOST_AT_ONCE: Final = 5000
+"""How many accounts a plan may look at while somebody waits for an answer on the screen."""
 
 Progress: TypeAlias = Callable[[int], None]
 """Told after each batch how many accounts have been looked at so far."""
@@ -69,10 +71,12 @@ async def plan(
     now: datetime,
     first: int = 20,
     progress: Progress = lambda _: None,
+    at_most: int | None = None,
 ) -> Plan:
     """What the document would change if it were applied now; of the accounts that change, the `first` ones by id.
 
-    Raises `NotAllowed` (it takes an admin) and `BlueprintInvalid`. Cost: for each thousand accounts what scoring them
+    Raises `NotAllowed` (it takes an admin), `BlueprintInvalid`, and `Invalid` where there are more accounts than
+    `at_most`. Cost: for each thousand accounts what scoring them
     twice costs, without the writing; where the document says nothing new, nothing.
     """
     viewer.require()
@@ -86,6 +90,12 @@ async def plan(
     )
     if found.changes_nothing:
         return found
+    if at_most is not None and (count := await how_many(session)) > at_most:
+        raise Invalid(
+            f"A plan for {count:,} accounts takes too long to wait for.",
+            remedy="Run: hub blueprint plan",
+            path=("files",),
+        )
     last = UUID(int=0)
     while batch := await account_ids(session, after=last, limit=BATCH):
         await _compare(session, viewer, found, current, draft, batch, first, now)

@@ -13,6 +13,8 @@ from hub.health.section import Alerts
 from tests.blueprint.default.histories import ALERTS, IN_ADOPTION, pays, used
 from tests.blueprint.default.world import DefaultWorld
 
+in_one_world = pytest.mark.asyncio(loop_scope="module")
+
 RULES = Alerts.model_validate(read_document(shipped_path())["alerts"]).root
 
 
@@ -22,6 +24,7 @@ def test_every_alert_has_a_history() -> None:
 
 
 @pytest.mark.parametrize("rule", ALERTS)
+@in_one_world
 async def test_an_alert_opens_by_its_smallest_history(world: DefaultWorld, rule: str) -> None:
     """One history opens it, and puts the account on the watch list where it has to be saved; a little less does not."""
     account = await world.does(ALERTS[rule])
@@ -42,6 +45,7 @@ def test_a_drop_of_ten_points_in_a_month_is_told() -> None:
     assert alert.rule.holds(frame).to_list() == [True, False, False, False]
 
 
+@in_one_world
 async def test_a_renewal_is_watched_from_ninety_days_on_in_both_segments(world: DefaultWorld) -> None:
     """An account that is not well enters the list on the day, and one that is well does not."""
     quiet = used(1, 35)

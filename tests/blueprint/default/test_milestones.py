@@ -14,6 +14,8 @@ from tests.blueprint.default.histories import BIG, IN_ADOPTION, IN_IMPLEMENTATIO
 from tests.blueprint.default.world import DefaultWorld, Said
 from tests.health.conftest import NOW
 
+in_one_world = pytest.mark.asyncio(loop_scope="module")
+
 JOURNEYS = Journeys.model_validate(read_document(shipped_path())["journeys"]).root
 ALL = [
     (segment, stage, name, milestone)
@@ -41,6 +43,7 @@ def test_every_milestone_has_a_history() -> None:
 
 
 @pytest.mark.parametrize(("segment", "stage", "name"), MILESTONES)
+@in_one_world
 async def test_a_milestone_is_reached_by_its_smallest_history(
     world: DefaultWorld, segment: str, stage: str, name: str
 ) -> None:
@@ -58,6 +61,7 @@ async def test_a_milestone_is_reached_by_its_smallest_history(
     ("segment", "stage", "name"),
     [(segment, stage, name) for segment, stage, name, milestone in ALL if milestone.expected],
 )
+@in_one_world
 async def test_a_milestone_is_overdue_when_its_time_is_over(
     world: DefaultWorld, segment: str, stage: str, name: str
 ) -> None:

@@ -27,6 +27,8 @@ from tests.blueprint.default.histories import (
 from tests.blueprint.default.world import Case, DefaultWorld, Said
 from tests.health.conftest import NOW
 
+in_one_world = pytest.mark.asyncio(loop_scope="module")
+
 PLAYS = Plays.model_validate(read_document(shipped_path())["plays"]).root
 
 STARTS: dict[str, Case] = {
@@ -54,6 +56,7 @@ BY_FACTS = [name for name in RUNNABLE if name not in ("sticky_feature_callout", 
 
 
 @pytest.mark.parametrize("play", BY_FACTS)
+@in_one_world
 async def test_a_play_starts_by_the_smallest_history_for_it(world: DefaultWorld, play: str) -> None:
     """One history starts it once, and one that is a little less does not."""
     case = case_of(play)
@@ -74,6 +77,7 @@ def _well(days_ago: float) -> tuple[Said, ...]:
     ("play", "band", "since", "history"),
     [("business_review", "yellow", 1, (*_well(1), UNPAID)), ("escalation", "red", 31, _well(31))],
 )
+@in_one_world
 async def test_worse_health_starts_a_talk_and_bad_health_an_escalation(
     world: DefaultWorld, play: str, band: str, since: float, history: tuple[Said, ...]
 ) -> None:
@@ -86,6 +90,7 @@ async def test_worse_health_starts_a_talk_and_bad_health_an_escalation(
     assert play not in await world.runs(stranger)
 
 
+@in_one_world
 async def test_a_play_by_hand_starts_by_hand_alone(world: DefaultWorld) -> None:
     """Somebody starts the call-out of a new feature."""
     account = await world.lived((used(),))

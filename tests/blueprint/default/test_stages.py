@@ -21,6 +21,8 @@ from tests.blueprint.default.histories import (
 )
 from tests.blueprint.default.world import DefaultWorld, Said
 
+in_one_world = pytest.mark.asyncio(loop_scope="module")
+
 JOURNEYS = Journeys.model_validate(read_document(shipped_path())["journeys"]).root
 GONE = pays(state="canceled", days_ago=1)
 BACK = pays(days_ago=0.5)
@@ -68,6 +70,7 @@ def test_every_stage_says_how_long_it_takes() -> None:
 
 
 @pytest.mark.parametrize(("place", "known_for", "history"), PLACES)
+@in_one_world
 async def test_an_account_is_where_its_history_puts_it(
     world: DefaultWorld, place: str, known_for: float, history: tuple[Said, ...]
 ) -> None:
@@ -76,6 +79,7 @@ async def test_an_account_is_where_its_history_puts_it(
     assert ".".join(await world.place(account)) == place
 
 
+@in_one_world
 async def test_a_contract_waits_a_month_for_its_kick_off_and_then_the_work_begins(world: DefaultWorld) -> None:
     """Time alone moves it on."""
     history = (BIG, SIGNED)
@@ -84,6 +88,7 @@ async def test_a_contract_waits_a_month_for_its_kick_off_and_then_the_work_begin
 
 
 @pytest.mark.parametrize(("big", "stage"), [((), "established"), (IN_ADOPTION, "retention")])
+@in_one_world
 async def test_a_customer_who_comes_back_and_one_who_renews_go_on(
     world: DefaultWorld, big: tuple[Said, ...], stage: str
 ) -> None:
