@@ -57,8 +57,8 @@ def json_schema() -> dict[str, Any]:
     sections: dict[str, Any] = {}
     for name, model in SECTIONS.items():
         schema = model.model_json_schema(ref_template=f"#/$defs/{name}.{{model}}")
-        definitions |= {f"{name}.{inner}": found for inner, found in schema.pop("$defs", {}).items()}
-        sections[name] = schema
+        definitions |= {f"{name}.{inner}": _closed(found) for inner, found in schema.pop("$defs", {}).items()}
+        sections[name] = _closed(schema)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Blueprint",
@@ -71,3 +71,13 @@ def json_schema() -> dict[str, Any]:
         },
         "$defs": definitions,
     }
+
+
+def _closed(schema: Any) -> Any:
+    """The schema, in which a mapping of names takes no key that is not a name."""
+    if isinstance(schema, list):
+        return [_closed(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {key: _closed(part) for key, part in schema.items()}
+    return closed | {"additionalProperties": False} if "patternProperties" in closed else closed
