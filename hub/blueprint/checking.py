@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from hub.blueprint.problems import BlueprintInvalid, Path, Problem, did_you_mean, place_of
+from hub.blueprint.problems import BlueprintInvalid, Path, Problem, did_you_mean, in_reading_order, place_of
 from hub.blueprint.pruning import Remainder
 from hub.blueprint.schemas import keys_at
 from hub.blueprint.values import NAME_PATTERN
@@ -77,7 +77,7 @@ def check(
     if not remainder.lacks_a_section:
         problems += remainder.own(problem for cross_check in cross_checks for problem in cross_check(sound))
     if problems:
-        raise BlueprintInvalid(sorted({_placed(document, found): None for found in problems}, key=_reading_order))
+        raise BlueprintInvalid(sorted({_placed(document, found): None for found in problems}, key=in_reading_order))
     return blueprint
 
 
@@ -91,10 +91,6 @@ def _behind(remainder: Remainder, name: str, model: type[BaseModel], invalid: Bl
         # What was missing from the beginning has been told: what is missing only now was left out.
         yield from remainder.own(problem for problem in still.problems if problem.message != _MISSING)
         yield from _behind(remainder, name, model, still)
-
-
-def _reading_order(problem: Problem) -> tuple[str, int, int]:
-    return (problem.place.file, problem.place.line, problem.place.column) if problem.place else ("", 0, 0)
 
 
 def _placed(document: Mapping[str, Any], problem: Problem) -> Problem:

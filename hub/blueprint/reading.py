@@ -71,11 +71,13 @@ def _assemble(parts: Sequence[tuple[str, bytes]]) -> Document:
     values: dict[str, Any] = {}
     places: dict[Path, Place] = {}
     problems: list[Problem] = []
+    whole = True
     for file, content in parts:
         reader = _Reader(content, file)
         _add(values, places, reader.read(), reader, problems)
+        whole = whole and reader.to_the_end
     if problems:
-        raise BlueprintInvalid(problems)
+        raise BlueprintInvalid(problems, Document(values, places) if whole else None)
     return Document(values, places)
 
 
@@ -143,6 +145,7 @@ class _Reader:
         self.file = file
         self.places: dict[Path, Place] = {}
         self.problems: list[Problem] = []
+        self.to_the_end = False
 
     def read(self) -> Any:
         """The file's value; None when it is empty or when `problems` say why it cannot be read."""
@@ -150,11 +153,13 @@ class _Reader:
             events = self._events(self.content.decode("utf-8-sig"))
             first = next(events)
             if isinstance(first, yaml.StreamEndEvent):
+                self.to_the_end = True
                 return None
             value = self._value(next(events), events, ())
             next(events)
             if isinstance(following := next(events), yaml.DocumentStartEvent):
                 self._problem((), "a second document begins here; one file holds one", following)
+            self.to_the_end = True
             return value
         except UnicodeDecodeError as error:
             line = self.content.count(b"\n", 0, error.start) + 1

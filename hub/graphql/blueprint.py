@@ -15,7 +15,7 @@ from hub.graphql.refusals import InvalidInput, NotAllowed, NotFound
 from hub.graphql.types.blueprint import BlueprintBroken, BlueprintPlanned, BlueprintVersion
 from hub.graphql.types.node import text
 from hub.kit.errors import Invalid
-from hub.sections import SECTIONS, applying, check, planning
+from hub.sections import SECTIONS, applying, checked, planning
 
 MOST_FILES = 200
 MOST_VERSIONS = 200
@@ -130,7 +130,6 @@ class BlueprintMutation:
         """Say of every mistake in a document where it stands. Nothing is changed. For admin."""
         info.context.viewer.require()
         document = _document(input.files)
-        check(document)
         counts = {name: len(document.get(name) or ()) for name in SECTIONS}
         sections = [BlueprintEntries(section=name, entries=count) for name, count in counts.items()]
         return BlueprintChecked(name=document["name"], sections=sections)
@@ -168,11 +167,11 @@ class BlueprintMutation:
 
 
 def _document(files: list[BlueprintFileInput]) -> documents.Document:
-    """The document that the files are. Raises `Invalid` and `BlueprintInvalid`."""
+    """The document that the files are, checked. Raises `Invalid` and `BlueprintInvalid`."""
     by_name = {file.name: file.text for file in files}
     if not 1 <= len(files) <= MOST_FILES or len(by_name) < len(files):
         raise Invalid(f"Give 1 to {MOST_FILES} files, each with a name of its own.", path=("files",))
-    return documents.read_texts(by_name)
+    return checked(lambda: documents.read_texts(by_name))
 
 
 def _between(number: int, most: int, name: str) -> int:

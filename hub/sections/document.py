@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
 from hub.blueprint import service as blueprint
-from hub.blueprint.problems import Problem
+from hub.blueprint.problems import BlueprintInvalid, Problem, in_reading_order
 from hub.blueprint.service import Blueprint, Document
 from hub.health import rules as health
 from hub.health.section import Alerts, Profiles
@@ -36,7 +36,25 @@ def check(document: Mapping[str, Any]) -> Blueprint:
 
 def read(path: Path | None) -> Document:
     """Read and check a blueprint; without a path the shipped one. Raises `BlueprintInvalid`, `NotFound`."""
-    document = blueprint.read_document(path or blueprint.shipped_path())
+    return checked(lambda: blueprint.read_document(path or blueprint.shipped_path()))
+
+
+def checked(read_it: Callable[[], Document]) -> Document:
+    """What is read, checked; what is wrong with how it is written and with what it says is told together.
+
+    Raises `BlueprintInvalid`.
+    """
+    try:
+        document = read_it()
+    except BlueprintInvalid as badly_written:
+        problems = list(badly_written.problems)
+        if badly_written.document is not None:
+            try:
+                check(badly_written.document)
+            except BlueprintInvalid as invalid:
+                told = {problem.path for problem in problems}
+                problems += [problem for problem in invalid.problems if problem.path not in told]
+        raise BlueprintInvalid(sorted(problems, key=in_reading_order)) from None
     check(document)
     return document
 
