@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from hub.blueprint.problems import BlueprintInvalid, Path, Problem, did_you_mean, place_of
+from hub.blueprint.problems import BlueprintInvalid, Path, Problem, did_you_mean, in_reading_order, place_of
 from hub.blueprint.pruning import Remainder
 from hub.blueprint.schemas import keys_at
 from hub.blueprint.values import NAME_PATTERN
@@ -74,9 +74,10 @@ def check(
         except BlueprintInvalid as invalid:
             problems += [*invalid.problems, *_behind(remainder, name, model, invalid)]
     sound = Blueprint(0, remainder.document) if problems else blueprint
-    problems += remainder.own(problem for cross_check in cross_checks for problem in cross_check(sound))
+    if not remainder.lacks_a_section:
+        problems += remainder.own(problem for cross_check in cross_checks for problem in cross_check(sound))
     if problems:
-        raise BlueprintInvalid(sorted({_placed(document, found): None for found in problems}, key=_reading_order))
+        raise BlueprintInvalid(sorted({_placed(document, found): None for found in problems}, key=in_reading_order))
     return blueprint
 
 
@@ -90,10 +91,6 @@ def _behind(remainder: Remainder, name: str, model: type[BaseModel], invalid: Bl
         # What was missing from the beginning has been told: what is missing only now was left out.
         yield from remainder.own(problem for problem in still.problems if problem.message != _MISSING)
         yield from _behind(remainder, name, model, still)
-
-
-def _reading_order(problem: Problem) -> tuple[str, int, int]:
-    return (problem.place.file, problem.place.line, problem.place.column) if problem.place else ("", 0, 0)
 
 
 def _placed(document: Mapping[str, Any], problem: Problem) -> Problem:
@@ -166,8 +163,12 @@ def _explained(error: Mapping[str, Any], content: Any, schema: Mapping[str, Any]
             return way, "must be a mapping of names to values"
         case "string_pattern_mismatch":
             return way, _FORMS.get(error["ctx"]["pattern"], f"must match {error['ctx']['pattern']}")
+        case "too_short" | "too_long":
+            least = error["type"] == "too_short"
+            count = error["ctx"]["min_length" if least else "max_length"]
+            return way, f"must have at {'least' if least else 'most'} {count} {'entry' if count == 1 else 'entries'}"
         case _:
-            sentence = error["msg"].removeprefix("Value error, ")
+            sentence = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
             return way, sentence[:1].lower() + sentence[1:]
 
 

@@ -39,10 +39,14 @@ class Problem:
 
 
 class BlueprintInvalid(HubError):
-    """A document cannot be used; `problems` are all that was found, in the order of the document."""
+    """A document cannot be used; `problems` are all that was found, in the order of the document.
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    `document` is there where every file could be read to its end in spite of them, so that it can be checked as well.
+    """
+
+    def __init__(self, problems: Iterable[Problem], document: Document | None = None) -> None:
         self.problems = tuple(problems)
+        self.document = document
         count = len(self.problems)
         listed = "".join(f"\n  {problem}" for problem in self.problems)
         super().__init__(
@@ -68,12 +72,21 @@ def place_of(document: Mapping[str, Any], path: Path) -> Place | None:
     return next((places[path[:end]] for end in range(len(path), 0, -1) if path[:end] in places), None)
 
 
+def in_reading_order(problem: Problem) -> tuple[str, int, int]:
+    """Sorts problems as somebody meets them who reads the files from above."""
+    return (problem.place.file, problem.place.line, problem.place.column) if problem.place else ("", 0, 0)
+
+
 def did_you_mean(name: object, known: Iterable[str]) -> str:
     """The end of a sentence about an unknown name: the nearest known one, else the few there are, else
     nothing.
     """
     choices = sorted(set(known))
-    close = get_close_matches(str(name), choices, n=1)
+    text = str(name)
+    close = get_close_matches(text, choices, n=1, cutoff=0.75)
+    # The beginning of a word is nearer to it than its length tells: `admin` means `administrator`.
+    close = close or [choice for choice in choices if len(text) > 2 and choice.startswith(text)]
+    close = close or get_close_matches(text, choices, n=1)
     if close:
         return f"; did you mean {close[0]!r}?"
     return f"; known are {', '.join(choices)}" if 0 < len(choices) <= 12 else ""

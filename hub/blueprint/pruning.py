@@ -30,6 +30,11 @@ class Remainder:
         left = _plain(self._left)
         return left if isinstance(left, dict) else {}
 
+    @property
+    def lacks_a_section(self) -> bool:
+        """Whether a section is gone as a whole: then nothing can be said of what refers to it."""
+        return any(len(path) == 1 for path in self._gone)
+
     def leave_out(self, broken: Iterable[Path]) -> None:
         """Leave out what stands at these ways of the document as it is now; where nothing stands, because something is
         missing there, what it is missing from.

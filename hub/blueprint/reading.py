@@ -13,7 +13,7 @@ several files, each entry of it once.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any, Final
 
@@ -59,6 +59,11 @@ def read_text(text: str, *, file: str = "blueprint.yaml") -> Document:
     return _assemble([(file, text.encode("utf-8", "surrogatepass"))])
 
 
+def read_texts(files: Mapping[str, str]) -> Document:
+    """The same of several files that are one document; names and texts. Raises `BlueprintInvalid`."""
+    return _assemble([(name, text.encode("utf-8", "surrogatepass")) for name, text in files.items()])
+
+
 def _assemble(parts: Sequence[tuple[str, bytes]]) -> Document:
     if sum(len(content) for _, content in parts) > MAX_BYTES:
         too_big = f"is too big: a blueprint has at most {MAX_BYTES:,} bytes"
@@ -66,11 +71,13 @@ def _assemble(parts: Sequence[tuple[str, bytes]]) -> Document:
     values: dict[str, Any] = {}
     places: dict[Path, Place] = {}
     problems: list[Problem] = []
+    whole = True
     for file, content in parts:
         reader = _Reader(content, file)
         _add(values, places, reader.read(), reader, problems)
+        whole = whole and reader.to_the_end
     if problems:
-        raise BlueprintInvalid(problems)
+        raise BlueprintInvalid(problems, Document(values, places) if whole else None)
     return Document(values, places)
 
 
@@ -138,6 +145,7 @@ class _Reader:
         self.file = file
         self.places: dict[Path, Place] = {}
         self.problems: list[Problem] = []
+        self.to_the_end = False
 
     def read(self) -> Any:
         """The file's value; None when it is empty or when `problems` say why it cannot be read."""
@@ -145,11 +153,13 @@ class _Reader:
             events = self._events(self.content.decode("utf-8-sig"))
             first = next(events)
             if isinstance(first, yaml.StreamEndEvent):
+                self.to_the_end = True
                 return None
             value = self._value(next(events), events, ())
             next(events)
             if isinstance(following := next(events), yaml.DocumentStartEvent):
                 self._problem((), "a second document begins here; one file holds one", following)
+            self.to_the_end = True
             return value
         except UnicodeDecodeError as error:
             line = self.content.count(b"\n", 0, error.start) + 1

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -21,7 +20,7 @@ from hub.blueprint.changes import Change, ChangeKind, Part, changes
 from hub.blueprint.checking import Blueprint, check
 from hub.blueprint.model import BlueprintVersion
 from hub.blueprint.problems import BlueprintInvalid, Document, Problem
-from hub.blueprint.reading import read_document, read_text
+from hub.blueprint.reading import read_document, read_text, read_texts
 from hub.blueprint.shipped import shipped_path
 from hub.blueprint.writing import as_yaml
 from hub.kit.db import lock
@@ -35,7 +34,6 @@ __all__ = [
     "Document",
     "Part",
     "Problem",
-    "Version",
     "apply",
     "as_yaml",
     "at_version",
@@ -46,24 +44,13 @@ __all__ = [
     "in_force",
     "read_document",
     "read_text",
+    "read_texts",
     "shipped_path",
     "version_in_force",
-    "versions",
 ]
 
 _KEPT: Final = 16
 _read: OrderedDict[tuple[int, str], Blueprint] = OrderedDict()
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """A version of the blueprint, without its document. `comment` is why it was made, where somebody said so."""
-
-    version: int
-    digest: str
-    applied_at: datetime
-    applied_by: str
-    comment: str | None
 
 
 def digest_of(document: Mapping[str, Any]) -> str:
@@ -111,21 +98,6 @@ async def version_in_force(session: AsyncSession) -> int | None:
     """The number of the version in force; None before the first."""
     newest = await _newest(session)
     return newest[0] if newest else None
-
-
-async def versions(session: AsyncSession, *, before: int | None = None, limit: int = 50) -> Sequence[Version]:
-    """Versions, the newest first; `before`: only those that are older than this one."""
-    columns = (
-        BlueprintVersion.version,
-        BlueprintVersion.digest,
-        BlueprintVersion.applied_at,
-        BlueprintVersion.applied_by,
-        BlueprintVersion.comment,
-    )
-    statement = select(*columns).order_by(BlueprintVersion.version.desc()).limit(limit)
-    if before is not None:
-        statement = statement.where(BlueprintVersion.version < before)
-    return [Version(*row) for row in await session.execute(statement)]
 
 
 async def at_version(session: AsyncSession, version: int) -> Blueprint:

@@ -12,8 +12,9 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from hub.access.service import Role, Viewer
+from hub.access.service import SYSTEM, Role, Viewer
 from hub.accounts import service as accounts
+from hub.blueprint import queries
 from hub.blueprint import service as blueprints
 from hub.blueprint.service import BlueprintInvalid, Change, ChangeKind, Document, Problem
 from hub.cli.console import AsJson, cell, complain, err, print_json, print_table, say
@@ -106,7 +107,7 @@ def history(
 
     async def command(kit: Kit) -> list[dict[str, Any]]:
         async with kit.reading() as session:
-            return [asdict(version) for version in await blueprints.versions(session, limit=limit)]
+            return [asdict(version) for version in await queries.versions(session, SYSTEM, limit=limit)]
 
     rows = run(command)
     if as_json:

@@ -9,6 +9,7 @@ import strawberry
 from hub.feedback import service as feedback
 from hub.feedback.queries import FeedbackKind
 from hub.graphql import ids
+from hub.graphql.blueprint import BlueprintMutation
 from hub.graphql.context import Info
 from hub.graphql.declare import about, argument, given, maybe, mutation, output
 from hub.graphql.ids import Prefix
@@ -83,7 +84,7 @@ FeedbackRecordResult = Annotated[
 
 
 @output
-class Mutation(PlayMutations):
+class Mutation(BlueprintMutation, PlayMutations):
     """Everything that can be done. Several in one request are done one after the other, each in its own transaction."""
 
     @mutation

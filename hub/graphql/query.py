@@ -13,6 +13,7 @@ from hub.accounts import queries as accounts
 from hub.connections import queries as connections
 from hub.feedback import queries as feedback
 from hub.graphql import ids
+from hub.graphql.blueprint import BlueprintQuery
 from hub.graphql.context import Context, Info
 from hub.graphql.declare import about, argument, output, resolved, vocabulary
 from hub.graphql.ids import Prefix
@@ -104,7 +105,7 @@ def node_of(context: Context, id_: str) -> Any:
 
 
 @output
-class Query:
+class Query(BlueprintQuery):
     """Everything that can be read."""
 
     @resolved

@@ -30,6 +30,7 @@ from hub.graphql.query import Query
 from hub.graphql.refusals import HANDLERS
 from hub.graphql.scalars import SCALARS
 from hub.graphql.subscription import Subscription
+from hub.graphql.types.blueprint import RefuseBroken
 
 SECONDS = 15.0
 """How long a query or a mutation may take, waiting for its turn included."""
@@ -60,7 +61,7 @@ class HubSchema(strawberry.Schema):
             subscription=Subscription,
             extensions=[UseReady],
             config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=not introspection),
-            exception_handlers=HANDLERS,
+            exception_handlers=(*HANDLERS, RefuseBroken()),
         )
         self._documents = Documents(introspection=introspection)
         self._seconds = seconds

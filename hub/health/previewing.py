@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import polars as pl
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.blueprint.service import Blueprint
@@ -34,19 +35,24 @@ class Place:
         return f"{self.segment}.{self.stage}" if self.segment else ""
 
 
-async def preview(
-    session: AsyncSession, blueprint: Blueprint, account_ids: Collection[UUID], now: datetime
-) -> dict[UUID, Place]:
-    """Where each account would be if this blueprint were in force now, from where it stands. Nothing is written.
-
-    Cost: a fixed number of statements, whatever the number of accounts.
-    """
+async def known(
+    session: AsyncSession, catalogue: Catalogue, account_ids: Collection[UUID], now: datetime
+) -> pl.DataFrame:
+    """All that a blueprint with these measures looks at: measures, facts, and the score and band as they stand. Three
+    statements, whatever the number of accounts."""
     facts = await journeys.facts(session, list(account_ids), now)
     living = [UUID(account_id) for account_id in facts["account_id"]]
     before = await store.standings(session, living)
-    measures = await compute(session, blueprint.section("measures", Catalogue), living, as_of=now)
-    frame = measures.join(facts, on="account_id", how="inner", maintain_order="left")
-    frame = await journeys.would_place(session, blueprint, with_standing(frame, before), now)
-    rated = rate(frame, profile_names(frame, blueprint.section("profiles", Profiles)), ready(blueprint).profiles)
-    rows = zip(*(frame[column] for column in ("account_id", "segment", "stage")), rated["band"], strict=True)
+    measures = await compute(session, catalogue, living, as_of=now)
+    return with_standing(measures.join(facts, on="account_id", how="inner", maintain_order="left"), before)
+
+
+async def preview(session: AsyncSession, blueprint: Blueprint, frame: pl.DataFrame, now: datetime) -> dict[UUID, Place]:
+    """Where each account of `frame` (see `known`) would be if this blueprint were in force now, from where it stands.
+
+    Nothing is written. One statement.
+    """
+    placed = await journeys.would_place(session, blueprint, frame, now)
+    rated = rate(placed, profile_names(placed, blueprint.section("profiles", Profiles)), ready(blueprint).profiles)
+    rows = zip(*(placed[column] for column in ("account_id", "segment", "stage")), rated["band"], strict=True)
     return {UUID(id_): Place(segment, stage, Band(band)) for id_, segment, stage, band in rows}

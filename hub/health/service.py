@@ -162,7 +162,11 @@ def with_standing(frame: pl.DataFrame, before: Mapping[UUID, Standing]) -> pl.Da
     stood = [before.get(UUID(account_id)) for account_id in frame["account_id"]]
     points = [one.micro_points / MICRO if one and one.micro_points is not None else None for one in stood]
     bands = [str(one.band) if one else None for one in stood]
-    return frame.with_columns(pl.Series("score", points, dtype=pl.Float64), pl.Series("band", bands, dtype=pl.String))
+    unknown = (pl.lit(None, pl.Float64).alias(f"score_change_{days}d") for days in (7, 30, 90))
+    standing = frame.with_columns(
+        pl.Series("score", points, dtype=pl.Float64), pl.Series("band", bands, dtype=pl.String)
+    )
+    return standing.with_columns(unknown)
 
 
 def _judged(frame: pl.DataFrame, rated: pl.DataFrame, written: Collection[UUID]) -> pl.DataFrame:

@@ -13,11 +13,11 @@ from pydantic import BeforeValidator, Discriminator
 from hub.blueprint.values import Entry
 
 
-def _as_tuple(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
-
-
-OneOrMore = BeforeValidator(_as_tuple)
+def one_or_more(of: Any) -> BeforeValidator:
+    """One name may stand for a list of one: `band: red`."""
+    return BeforeValidator(
+        lambda value: (value,) if isinstance(value, str) else value, json_schema_input_type=of | list[of]
+    )
 
 
 def kind_in(known: Mapping[str, type[Entry]]) -> Discriminator:

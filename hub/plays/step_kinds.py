@@ -12,16 +12,19 @@ from hub.accounts.roles import PersonRole
 from hub.blueprint.problems import Path
 from hub.blueprint.values import Duration, Entry, Name, format_duration
 from hub.measures.definitions import Scalar
-from hub.plays.kinds import OneOrMore, kind_in
+from hub.plays.kinds import kind_in, one_or_more
 from hub.plays.templates import check_template
 
 MOST_STEPS: Final = 50
 
 
+Addressee: TypeAlias = PersonRole | Literal["any"]
+
+
 class Audience(Entry):
     """The people at the account whom a step addresses: those with one of the roles, or everybody (`any`)."""
 
-    role: Annotated[tuple[PersonRole | Literal["any"], ...], OneOrMore, Field(min_length=1)]
+    role: Annotated[tuple[Addressee, ...], one_or_more(Addressee), Field(min_length=1)]
 
 
 class TaskOwner(StrEnum):

@@ -11,7 +11,7 @@ from pydantic import Field, Tag
 from hub.blueprint.values import Duration, Entry
 from hub.health.vocabulary import Band
 from hub.measures.definitions import EventKind, Where
-from hub.plays.kinds import OneOrMore, kind_in
+from hub.plays.kinds import kind_in, one_or_more
 
 
 class AlertOpened(Entry):
@@ -23,8 +23,8 @@ class AlertOpened(Entry):
 class BandChanged(Entry):
     """The health band became one of `band`; where `previously` is given, it was one of those before."""
 
-    band: Annotated[tuple[Band, ...], OneOrMore, Field(min_length=1)]
-    previously: Annotated[tuple[Band, ...], OneOrMore] = ()
+    band: Annotated[tuple[Band, ...], one_or_more(Band), Field(min_length=1)]
+    previously: Annotated[tuple[Band, ...], one_or_more(Band)] = ()
 
 
 class StageEntered(Entry):

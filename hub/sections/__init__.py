@@ -4,6 +4,6 @@ Each room owns the model of its own section and knows what must fit between it a
 of them (`document`), and what follows for the accounts (`planning`, `applying`).
 """
 
-from hub.sections.document import SECTIONS, check, json_schema, read
+from hub.sections.document import SECTIONS, check, checked, json_schema, read
 
-__all__ = ["SECTIONS", "check", "json_schema", "read"]
+__all__ = ["SECTIONS", "check", "checked", "json_schema", "read"]

@@ -18,14 +18,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.access.service import Viewer
 from hub.accounts import queries as accounts
-from hub.accounts.service import account_ids
+from hub.accounts.service import account_ids, how_many
 from hub.blueprint import service as blueprints
 from hub.blueprint.service import Blueprint, Change
-from hub.health.previewing import Place, preview
-from hub.kit.errors import NotFound
+from hub.health.previewing import Place, known, preview
+from hub.kit.errors import Invalid, NotFound
+from hub.measures.section import Catalogue
 from hub.sections.document import check
 
 BATCH: Final = 1000
+MOST_AT_ONCE: Final = 5000
+"""How many accounts a plan may look at while somebody waits for an answer on the screen."""
 
 Progress: TypeAlias = Callable[[int], None]
 """Told after each batch how many accounts have been looked at so far."""
@@ -69,11 +72,13 @@ async def plan(
     now: datetime,
     first: int = 20,
     progress: Progress = lambda _: None,
+    at_most: int | None = None,
 ) -> Plan:
     """What the document would change if it were applied now; of the accounts that change, the `first` ones by id.
 
-    Raises `NotAllowed` (it takes an admin) and `BlueprintInvalid`. Cost: for each thousand accounts what scoring them
-    twice costs, without the writing; where the document says nothing new, nothing.
+    Raises `NotAllowed` (it takes an admin), `BlueprintInvalid`, and `Invalid` where there are more accounts than
+    `at_most`. Cost: for each thousand accounts six statements
+    (nine where the draft measures something else); where the document says nothing new, nothing.
     """
     viewer.require()
     draft = check(document)
@@ -86,6 +91,12 @@ async def plan(
     )
     if found.changes_nothing:
         return found
+    if at_most is not None and (count := await how_many(session)) > at_most:
+        raise Invalid(
+            f"A plan for {count:,} accounts takes too long to wait for.",
+            remedy="Run: hub blueprint plan",
+            path=("files",),
+        )
     last = UUID(int=0)
     while batch := await account_ids(session, after=last, limit=BATCH):
         await _compare(session, viewer, found, current, draft, batch, first, now)
@@ -104,8 +115,14 @@ async def _compare(
     first: int,
     now: datetime,
 ) -> None:
-    before = await preview(session, current, batch, now) if current else {}
-    after = await preview(session, draft, batch, now)
+    frame = await known(session, draft.section("measures", Catalogue), batch, now)
+    after = await preview(session, draft, frame, now)
+    before: Mapping[UUID, Place] = {}
+    if current is not None:
+        # Measuring is most of the work: a draft that measures the same things needs it once.
+        same = current.document.get("measures") == draft.document.get("measures")
+        frame = frame if same else await known(session, current.section("measures", Catalogue), batch, now)
+        before = await preview(session, current, frame, now)
     moved = {id_: place for id_, place in after.items() if place != before.get(id_, Place())}
     found.accounts += len(batch)
     found.moved += len(moved)

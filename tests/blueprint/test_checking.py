@@ -33,7 +33,7 @@ def one_measure(definition: str) -> str:
         ("{kind: coun, of: [product.used]}", "m.kind: 'coun' is not known; did you mean 'count'?"),
         ("{of: [product.used]}", "m.kind: is required"),
         ("{kind: count}", "m.of: is required"),
-        ("{kind: count, of: []}", "m.of: tuple should have at least 1 item"),
+        ("{kind: count, of: []}", "m.of: must have at least 1 entry"),
         (
             "{kind: count, of: [product.usd]}",
             "m.of.0: 'product.usd' is not a kind of event; did you mean 'product.used'?",
@@ -52,7 +52,7 @@ def one_measure(definition: str) -> str:
             "m.of.0.where.f.at_leas: is not known here; did you mean",
         ),
         ("{kind: things}", "m.type: is required"),
-        ("{kind: things, type: invoice, state: []}", "m.state: tuple should have at least 1 item"),
+        ("{kind: things, type: invoice, state: []}", "m.state: must have at least 1 entry"),
         (
             "{kind: attribute, attribute: x, as: days_untill}",
             "m.as: 'days_untill' is not known; did you mean 'days_until'?",
@@ -163,7 +163,7 @@ def test_union_members_that_are_called_like_their_fields_keep_their_lines() -> N
         check(read_text(text, file="b.yaml"), {"plays": Section})
     lines = [str(problem) for problem in raised.value.problems]
     assert lines[0] == "b.yaml:5: plays.p.mood: 'god' is not known; did you mean 'good'?"
-    assert lines[1].startswith("b.yaml:8: plays.p.steps.0.limit: input should be a valid integer")
+    assert lines[1].startswith("b.yaml:8: plays.p.steps.0.limit: must be a valid integer")
     assert lines[2].startswith("b.yaml:9: plays.p.steps.1.wait: write a span of time")
 
 

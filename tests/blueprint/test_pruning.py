@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from hub.blueprint.problems import BlueprintInvalid, Problem
 from hub.blueprint.pruning import Remainder
 from hub.blueprint.service import read_text
-from hub.sections import check
+from hub.sections import check, read
 
 DOCUMENT = {"a": {"x": {"list": [1, 2, 3], "y": 1}, "z": {}}, "b": 1}
 
@@ -80,3 +82,20 @@ plays:
         "b.yaml:18: alerts.none.severity: 'hgih' is not known; did you mean 'high'?",
         "b.yaml:21: plays.nothing.trigger.alert: there is no alert 'nome'; did you mean 'none'?",
     ]
+
+
+def test_bad_writing_and_bad_meaning_are_told_together(tmp_path: Path) -> None:
+    """An entry that stands twice does not hide a misspelled name elsewhere; what cannot be read to its end does."""
+    file = tmp_path / "b.yaml"
+    head = "blueprint: 1\nname: x\nalerts:\n  a: {when: 'score < 1'}\n  a: {when: 'score < 2'}\n"
+    file.write_text(head + "  b: {when: 'scor < 2'}\n")
+    with pytest.raises(BlueprintInvalid) as raised:
+        read(file)
+    assert [str(problem).removeprefix(f"{file}:") for problem in raised.value.problems] == [
+        "5: alerts.a: stands already on line 4",
+        "6: alerts.b.when: names 'scor' at character 1, which is not known; did you mean 'score'?",
+    ]
+    file.write_text(head + "  b: {when: 'scor < 2'\n")
+    with pytest.raises(BlueprintInvalid) as raised:
+        read(file)
+    assert [problem.message[:11] for problem in raised.value.problems] == ["stands alre", "is not YAML"]

@@ -26,6 +26,8 @@ READS: dict[str, set[Role]] = {
     "alerts { nodes { id } }": ACCOUNTS,
     "watchList { nodes { id } }": ACCOUNTS,
     "plays { name }": ACCOUNTS,
+    "blueprint { version document }": ACCOUNTS,
+    "blueprints { version }": ACCOUNTS,
     "runs { nodes { id } }": ACCOUNTS,
     "tasks { nodes { id } }": ACCOUNTS,
     "feedback { nodes { id } }": ACCOUNTS,

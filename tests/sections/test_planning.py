@@ -6,15 +6,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from hub.access.service import SYSTEM, Role, Viewer
 from hub.blueprint import service as blueprints
 from hub.blueprint.service import BlueprintInvalid, Change, ChangeKind
-from hub.health.previewing import Place, preview
+from hub.health.previewing import Place, known, preview
 from hub.health.vocabulary import Band
 from hub.journeys.model import Stay
 from hub.kit.errors import NotAllowed
+from hub.measures.section import Catalogue
 from hub.sections import planning
 from tests.health.conftest import BLUEPRINT, World
 
@@ -76,7 +77,9 @@ async def test_a_plan_is_what_applying_then_does(world: World, draft: dict[str, 
     found = await plan(world, draft)
     assert found.moved == 2
     async with world.kit.reading() as session:
-        stood = await preview(session, await blueprints.current(session), accounts, world.now)
+        current = await blueprints.current(session)
+        frame = await known(session, current.section("measures", Catalogue), accounts, world.now)
+        stood = await preview(session, current, frame, world.now)
     await world.apply(draft)
     await world.score(*accounts)
     planned = {one.account_id: one.after for one in found.first}
@@ -128,3 +131,26 @@ async def test_a_plan_takes_an_admin_and_a_document_that_is_right(world: World, 
     assert Change(ChangeKind.ADDED, "alerts", "x") in blueprints.changes(
         BLUEPRINT, {**BLUEPRINT, "alerts": {**BLUEPRINT["alerts"], "x": {}}}
     )
+
+
+async def test_a_draft_that_measures_something_else_is_compared_too(world: World, draft: dict[str, Any]) -> None:
+    """Each side is worked out from its own measures, and the number of statements does not follow the accounts."""
+    draft["measures"]["people_28d"] = {"kind": "people", "of": ["product.used"], "window": "7d"}
+    del draft["journeys"]["smb"]["transitions"][0]
+    draft["profiles"] = BLUEPRINT["profiles"]
+    counts = []
+    for _ in range(2):
+        account = await world.account()
+        await world.event(account, "product.used", people=10, days_ago=9)
+        statements: list[str] = []
+        engine = world.kit.database.engine.sync_engine
+
+        def note(*arguments: object, into: list[str] = statements) -> None:
+            into.append(str(arguments[2]))
+
+        event.listen(engine, "before_cursor_execute", note)
+        found = await plan(world, draft)
+        event.remove(engine, "before_cursor_execute", note)
+        counts.append(len(statements))
+    assert found.bands == {("green", "red"): 2}
+    assert counts[0] == counts[1]

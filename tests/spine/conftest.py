@@ -17,12 +17,14 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from hub import sections
 from hub.access import service as access
 from hub.cli.children import environment
 from hub.cli.serving import prepare
 from hub.connections import registry
 from hub.connections import service as connections
 from hub.kit.runtime import Kit
+from hub.sections import applying
 
 WRITE_KEY = "write-key-of-the-tests"
 INAPP_SECRET = "0123456789abcdef0123456789abcdef"
@@ -147,8 +149,11 @@ async def add_connection(kit: Kit, connector: str, name: str, config: dict[str, 
 
 @pytest.fixture
 async def prepared(kit: Kit) -> Kit:
-    """A database with the shipped blueprint and the connections that need no vendor."""
+    """A database with a small blueprint (one alert, one play) and the connections that need no vendor."""
     await prepare(kit)
+    async with kit.transaction() as session:
+        document = sections.read(Path(__file__).with_name("blueprint.yaml"))
+        await applying.apply(session, access.SYSTEM, document, comment=None, now=kit.clock.now())
     await add_connection(kit, "segment", "segment", {"write_key": WRITE_KEY, "shared_secret": "shared"})
     await add_connection(kit, "inapp", "inapp", {"secret": INAPP_SECRET})
     return kit

@@ -1,0 +1,27 @@
+"""A world under the shipped blueprint."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+import pytest_asyncio
+
+from hub.blueprint.service import read_document, shipped_path
+from hub.kit.clock import FrozenClock
+from hub.kit.runtime import open_kit
+from tests.blueprint.default.world import DefaultWorld
+from tests.conftest import Servers, _fresh
+from tests.health.conftest import NOW
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DefaultWorld]:
+    """The shipped blueprint in force, and people of every role; each test adds accounts of its own."""
+    folder = tmp_path_factory.mktemp("default")
+    async with _fresh(servers, folder, template=servers.template) as settings, open_kit(settings) as kit:
+        made = DefaultWorld(replace(kit, clock=FrozenClock(NOW)))
+        await made.apply(read_document(shipped_path()))
+        await made.cast()
+        yield made
