@@ -42,6 +42,7 @@ from hub.connections.lists import (
     STREAMS_TO_SYNC,
 )
 from hub.health import jobs as health
+from hub.health.moments import MOMENTS, drain_health_moments
 from hub.kit import outbox
 from hub.kit.clock import Clock
 from hub.kit.queue import QUEUE_NAME, deserialize, serialize
@@ -61,6 +62,7 @@ DRAINS: dict[str, Drain] = {
     RECORDS_TO_FOLLOW_UP: connections.drain_records_to_follow_up,
     RECORDS_TO_REFETCH: connections.drain_records_to_refetch,
     RAW_RECORDS: timeline.drain_raw_records,
+    MOMENTS: drain_health_moments,
     TO_SCORE: health.drain_accounts_to_score,
     outbox.LIST: reactions.drain_outbox,
     reactions.TO_REPEAT: reactions.drain_facts_to_repeat,

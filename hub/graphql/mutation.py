@@ -17,7 +17,7 @@ from hub.graphql.types.alerts import Alert
 from hub.graphql.types.feedback import Feedback
 from hub.graphql.types.node import text
 from hub.graphql.types.plays import Run, Task
-from hub.health import service as health
+from hub.health import handling
 from hub.plays import service as plays
 
 
@@ -135,7 +135,9 @@ class Mutation:
         """Say that you have seen an alert and look after it. Doing it again changes nothing. For csm and admin."""
         alert_id = ids.read(Prefix.ALERT, input.id)
         async with info.context.writing() as session:
-            alert = await health.acknowledge_alert(session, info.context.viewer, alert_id, now=info.context.now)
+            alert = await handling.change_alert(
+                session, info.context.viewer, alert_id, handling.Acknowledge(), info.context.now
+            )
             return AlertAcknowledged(alert=Alert.of(alert))
 
     @mutation
@@ -147,7 +149,9 @@ class Mutation:
         """Close an alert before its rule does. Doing it again changes nothing. For csm and admin."""
         alert_id = ids.read(Prefix.ALERT, input.id)
         async with info.context.writing() as session:
-            alert = await health.resolve_alert(session, info.context.viewer, alert_id, now=info.context.now)
+            alert = await handling.change_alert(
+                session, info.context.viewer, alert_id, handling.Resolve(), info.context.now
+            )
             return AlertResolved(alert=Alert.of(alert))
 
     @mutation

@@ -22,7 +22,8 @@ from hub.blueprint.model import BlueprintVersion
 from hub.blueprint.service import Blueprint
 from hub.health.explain import Cause, Rules, ScoreAt, Term, difference
 from hub.health.model import Score
-from hub.health.rating import profile_names, rate
+from hub.health.rating import COMPUTED_BEFORE, overridden, profile_names, rate
+from hub.health.remembering import overrides, recall, windows_of, with_changes
 from hub.health.results import results
 from hub.health.rules import ready
 from hub.health.scoring import MICRO
@@ -102,9 +103,13 @@ async def score_at(
     frame = measures.join(facts, on="account_id", how="inner").with_columns(
         pl.lit(points, pl.Float64).alias("score"), pl.lit(previous.band if previous else None, pl.String).alias("band")
     )
+    memory = await recall(session, [account_id], windows_of(blueprint), as_of, known_at)
+    computed_before = pl.lit(previous.computed_band if previous else None, pl.String).alias(COMPUTED_BEFORE)
+    frame = with_changes(frame, memory).with_columns(computed_before)
     frame = await journeys.placed_at(session, blueprint, frame, as_of, known_at)
     names = profile_names(frame, blueprint.section("profiles", Profiles))
-    (result,) = results(frame, rate(frame, names, ready(blueprint).profiles), catalogue, {}, as_of)
+    rated = overridden(rate(frame, names, ready(blueprint).profiles), frame["account_id"], overrides(memory))
+    (result,) = results(frame, rated, catalogue, {}, as_of)
     return ScoreAt(
         score_id=None,
         account_id=account_id,
@@ -117,6 +122,7 @@ async def score_at(
         micro_points=result.micro_points,
         coverage_ppm=result.coverage_ppm,
         band=result.band,
+        computed_band=result.computed_band,
         terms=read_terms(orjson.loads(result.terms)),
     )
 
@@ -164,6 +170,7 @@ async def _in_force(session: AsyncSession, account_id: UUID, at: datetime) -> Sc
         micro_points=kept.micro_points,
         coverage_ppm=kept.coverage_ppm,
         band=Band(kept.band),
+        computed_band=Band(kept.computed_band),
         terms=read_terms(kept.terms),
     )
 
@@ -225,13 +232,13 @@ async def _evidence(session: AsyncSession, term: Term, blueprint: Blueprint, sco
 
 def _measures_of(term: Term, blueprint: Blueprint, score: ScoreAt) -> frozenset[str]:
     match term.cause:
-        case Cause.MEASURE:
+        case Cause.MEASURE | Cause.COVERAGE:
             return frozenset({term.name})
         case Cause.CAP:
             profile = ready(blueprint).profiles.get(score.profile)
             caps = profile.caps if profile else ()
             return frozenset(name for cap, rule in caps if cap.name == term.name for name in rule.names)
-        case Cause.BLUEPRINT | Cause.STAGE:
+        case Cause.BLUEPRINT | Cause.STAGE | Cause.OVERRIDE:
             return frozenset()
 
 

@@ -48,6 +48,9 @@ FACTS: Final[Mapping[str, Sort]] = {
     "days_in_stage": Sort.NUMBER,
     "days_known": Sort.NUMBER,
     "score": Sort.NUMBER,
+    "score_change_7d": Sort.NUMBER,
+    "score_change_30d": Sort.NUMBER,
+    "score_change_90d": Sort.NUMBER,
 }
 """What rules can know of an account besides its measures. Every other name is a measure, and so a number."""
 

@@ -21,7 +21,9 @@ vocabulary(
     BLUEPRINT="A new version of the blueprint weighs things differently.",
     STAGE="Another stage, with another profile.",
     MEASURE="A measure has another value.",
+    COVERAGE="A measure has a value that had none, or has none any more: what is known weighs more, or less.",
     CAP="A limit of the profile took hold, or let go.",
+    OVERRIDE="A person set the band, or no longer does; always 0 points.",
 )
 
 
