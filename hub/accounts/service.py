@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.access.service import Viewer
 from hub.accounts import mapping, merging, resolving
+from hub.accounts.families import set_parent
 from hub.accounts.identity import named
 from hub.accounts.mapping import Occasion
 from hub.accounts.merging import dismiss_suggestion
@@ -35,6 +36,7 @@ __all__ = [
     "dismiss_suggestion",
     "find",
     "holding",
+    "mark_all_changed",
     "mark_changed",
     "mark_heard_of",
     "merge",
@@ -43,6 +45,7 @@ __all__ = [
     "own_place_id",
     "register",
     "resolve",
+    "set_parent",
     "sighting",
     "source_account_id",
     "source_person_id",
@@ -121,6 +124,21 @@ async def mark_changed(
 ) -> None:
     """Have these accounts scored: at once, or at `due_at` when only time will change something."""
     await work.mark(session, TO_SCORE, (str(account) for account in account_ids), due_at=due_at or now)
+
+
+async def mark_all_changed(session: AsyncSession, now: datetime) -> None:
+    """Have every account scored at once: what is made of the facts has changed, not the facts. One statement."""
+    await session.execute(
+        text(
+            "INSERT INTO work_item (list, key, due_at, generation, attempts) "
+            "SELECT :list, id::text, :now, 1, 0 FROM account WHERE merged_into IS NULL "
+            'ORDER BY id::text COLLATE "C" ON CONFLICT (list, key) DO UPDATE '
+            "SET generation = work_item.generation + 1, due_at = CASE WHEN work_item.settling_since IS NULL "
+            "THEN LEAST(work_item.due_at, excluded.due_at) ELSE work_item.due_at END"
+        ),
+        {"list": TO_SCORE, "now": now},
+    )
+    work.nudge(session, TO_SCORE)
 
 
 async def mark_heard_of(session: AsyncSession, *, news: Iterable[UUID], history: Iterable[UUID], now: datetime) -> None:

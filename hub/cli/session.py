@@ -64,16 +64,20 @@ async def migrated(settings: Settings) -> AsyncIterator[Kit]:
 
 async def prepare(kit: Kit) -> str:
     """Bring the tables up to date and put a blueprint into force: the configured one, or, where there is none yet, the
-    shipped one. Returns the revision that the database was at.
+    shipped one. Under a new version every account is scored again. Returns the revision that the database was at.
     """
     before = await _revision(kit)
     if before != runner.head():
         await runner.upgrade(kit.database.engine)
     async with kit.transaction() as session:
         if kit.settings.blueprint is not None or not await blueprint.in_force(session):
+            from hub.accounts.service import mark_all_changed
             from hub.sections import read  # all rooms: only a hub that puts a blueprint into force waits for them
 
-            await blueprint.apply(session, read(kit.settings.blueprint), "hub", kit.clock.now())
+            now = kit.clock.now()
+            known = await blueprint.in_force(session) and (await blueprint.current(session)).version
+            if await blueprint.apply(session, read(kit.settings.blueprint), "hub", now) != known:
+                await mark_all_changed(session, now)
     return before
 
 

@@ -6,15 +6,13 @@ score that was kept comes back bit for bit when it is worked out again as of, an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
 import orjson
 import polars as pl
-from sqlalchemy import Select, func, select, true
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.blueprint import service as blueprints
@@ -32,40 +30,10 @@ from hub.health.terms import read_terms
 from hub.health.vocabulary import Band
 from hub.journeys import service as journeys
 from hub.kit.errors import NotFound
-from hub.kit.paging import each
 from hub.measures.service import Catalogue, compute, evidence
 
 EVIDENCE = 20
 """How many events are cited for one side of a term."""
-
-STEADY = MICRO
-"""A change of less than a point is no trend."""
-
-
-class Direction(StrEnum):
-    """Where a score is going."""
-
-    RISING = "rising"
-    STEADY = "steady"
-    FALLING = "falling"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Trend:
-    """A score then and now, in micro-points (None: unknown, or not scored yet)."""
-
-    before: int | None
-    after: int | None
-
-    @property
-    def direction(self) -> Direction:
-        if self.before is None or self.after is None:
-            return Direction.UNKNOWN
-        change = self.after - self.before
-        if abs(change) < STEADY:
-            return Direction.STEADY
-        return Direction.RISING if change > 0 else Direction.FALLING
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,16 +110,6 @@ async def explain(session: AsyncSession, account_id: UUID, from_at: datetime, to
     return Explanation(
         before, after, tuple([await _with_evidence(session, term, (then, before), (now, after)) for term in terms])
     )
-
-
-async def trends(
-    session: AsyncSession, account_ids: Sequence[UUID], since: datetime, until: datetime
-) -> dict[UUID, Trend]:
-    """The scores in force at `since` and at `until`, of accounts that had one by then. Two statements, whatever the
-    number of accounts."""
-    before = await _points_at(session, account_ids, since)
-    after = await _points_at(session, account_ids, until)
-    return {account_id: Trend(before.get(account_id), points) for account_id, points in after.items()}
 
 
 async def _in_force(session: AsyncSession, account_id: UUID, at: datetime) -> ScoreAt:
@@ -240,16 +198,3 @@ def _measures_of(term: Term, blueprint: Blueprint, score: ScoreAt) -> frozenset[
             return frozenset(name for cap, rule in caps if cap.name == term.name for name in rule.names)
         case Cause.BLUEPRINT | Cause.STAGE | Cause.OVERRIDE:
             return frozenset()
-
-
-async def _points_at(session: AsyncSession, account_ids: Sequence[UUID], at: datetime) -> dict[UUID, int | None]:
-    account = each(account_ids)
-    newest = (
-        select(Score.micro_points)
-        .where(Score.account_id == account.c.id, Score.as_of <= at)
-        .order_by(Score.as_of.desc(), Score.recorded_at.desc(), Score.id.desc())
-        .limit(1)
-        .lateral("newest")
-    )
-    found = await session.execute(select(account.c.id, newest.c.micro_points).select_from(account.join(newest, true())))
-    return {row.id: row.micro_points for row in found}

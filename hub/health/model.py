@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Date, Index, LargeBinary, text
+from sqlalchemy import Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.health.vocabulary import AlertStatus, Band, WatchStatus
@@ -156,7 +156,7 @@ class Watch(Base):
     entered_at: Mapped[datetime]
     status_since: Mapped[datetime]
     ended_at: Mapped[datetime | None]
-    next_action_due: Mapped[date | None] = mapped_column(Date)
+    next_action_due: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(server_default=text("1"))
 
     __table_args__ = (

@@ -33,9 +33,10 @@ WINDOWS: Final = (7, 30, 90)
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Of one account: the band that its newest score gave (None: never scored) and under which version of the
-    blueprint, the override in force, and by number of days the micro-points of then."""
+    """Of one account: the micro-points of its newest score (None: unknown, or never scored), the band that the score
+    gave, the version of the blueprint, the override in force, and by number of days the micro-points of then."""
 
+    micro_points: int | None = None
     computed_band: str | None = None
     blueprint_version: int | None = None
     override: Override | None = None
@@ -58,10 +59,12 @@ async def recall(
     )
     found = await session.execute(
         text(
-            "SELECT a.id, newest.computed_band, newest.blueprint_version, o.id AS override_id, o.band, o.reason, "
-            f"o.made_by, o.until{columns} FROM unnest(CAST(:ids AS uuid[])) AS a(id) "
-            f"LEFT JOIN LATERAL (SELECT computed_band, blueprint_version {_IN_FORCE} :as_of {_NEWEST}) AS newest "
-            "ON true LEFT JOIN LATERAL (SELECT * FROM band_override WHERE account_id = a.id AND made_at <= :as_of "
+            "SELECT a.id, newest.micro_points, newest.computed_band, newest.blueprint_version, "
+            f"o.id AS override_id, o.band, o.reason, o.made_by, o.until{columns} "
+            "FROM unnest(CAST(:ids AS uuid[])) AS a(id) "
+            "LEFT JOIN LATERAL (SELECT micro_points, computed_band, blueprint_version "
+            f"{_IN_FORCE} :as_of {_NEWEST}) AS newest ON true "
+            "LEFT JOIN LATERAL (SELECT * FROM band_override WHERE account_id = a.id AND made_at <= :as_of "
             "AND made_at <= :known_at AND until > :as_of "
             "AND (ended_at IS NULL OR ended_at > :as_of OR ended_at > :known_at) "
             f"ORDER BY made_at DESC, id DESC LIMIT 1) AS o ON true {laterals}"
@@ -71,6 +74,7 @@ async def recall(
     )
     return {
         row.id: Memory(
+            row.micro_points,
             row.computed_band,
             row.blueprint_version,
             Override(row.override_id, Band(row.band), row.reason, row.made_by, row.until) if row.override_id else None,

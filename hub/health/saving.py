@@ -5,7 +5,7 @@ Every status is kept with who set it and what they said; everything is in the au
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -109,15 +109,15 @@ async def plan_watch(
     viewer: Viewer,
     watch_id: UUID,
     next_action: str | None,
-    due: date | None,
+    due: datetime | None,
     now: datetime,
     expected_version: int | None = None,
 ) -> Watch:
     """Say what is done next to save an account, and by when (None: nothing is planned). Raises as `move_watch` does,
-    and `Invalid` for a day without an action."""
+    and `Invalid` for a moment without an action."""
     planned = None if next_action is None else _text(next_action, "nextAction")
     if planned is None and due is not None:
-        raise Invalid("Say what is due on that day.", path=("nextAction",))
+        raise Invalid("Say what is due then.", path=("nextAction",))
     entry = await _open_entry(session, viewer, watch_id, expected_version)
     if (entry.next_action, entry.next_action_due) != (planned, due):
         entry.next_action, entry.next_action_due, entry.version = planned, due, entry.version + 1

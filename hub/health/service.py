@@ -20,7 +20,7 @@ from hub.blueprint.service import Blueprint
 from hub.health import store
 from hub.health.explain import Cause, ScoreAt, Term
 from hub.health.following import BAND_BEFORE, follow_alerts, follow_watch
-from hub.health.history import Explanation, Trend, explain, score_at, trends
+from hub.health.history import Explanation, explain, score_at
 from hub.health.rating import overridden, profile_names, rate
 from hub.health.remembering import overrides, recall, windows_of, with_changes, with_memory
 from hub.health.results import Result, Standing, is_new, results
@@ -38,11 +38,9 @@ __all__ = [
     "ScoreAt",
     "ScoringResult",
     "Term",
-    "Trend",
     "explain",
     "score_accounts",
     "score_at",
-    "trends",
 ]
 
 

@@ -14,10 +14,13 @@ def upgrade() -> None:
     op.add_column("alert", sa.Column("ceased_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("alert", sa.Column("snoozed_until", sa.DateTime(timezone=True), nullable=True))
     op.add_column("alert", sa.Column("version", sa.BigInteger(), server_default=sa.text("1"), nullable=False))
-    op.add_column("watch", sa.Column("next_action_due", sa.Date(), nullable=True))
+    op.add_column("watch", sa.Column("next_action_due", sa.DateTime(timezone=True), nullable=True))
     op.add_column("watch", sa.Column("version", sa.BigInteger(), server_default=sa.text("1"), nullable=False))
     op.create_index(
         op.f("ix_account_parent_id"), "account", ["parent_id"], postgresql_where=sa.text("parent_id IS NOT NULL")
+    )
+    op.create_index(
+        op.f("ix_account_merged_into"), "account", ["merged_into"], postgresql_where=sa.text("merged_into IS NOT NULL")
     )
     op.create_table(
         "band_override",
@@ -64,6 +67,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("watch_step")
     op.drop_table("band_override")
+    op.drop_index(op.f("ix_account_merged_into"), table_name="account")
     op.drop_index(op.f("ix_account_parent_id"), table_name="account")
     op.drop_column("watch", "version")
     op.drop_column("watch", "next_action_due")
