@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from hub.blueprint import service as blueprint
 from hub.blueprint.problems import Problem
 from hub.blueprint.service import Blueprint, Document
+from hub.digests.section import Digest
 from hub.health import rules as health
 from hub.health.section import Alerts, Profiles
 from hub.journeys import rules as journeys
@@ -29,6 +30,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     "profiles": Profiles,
     "alerts": Alerts,
     "plays": Plays,
+    "digest": Digest,
 }
 """The sections of a blueprint, in the order in which a reader meets them."""
 

@@ -43,6 +43,7 @@ class Account(Base):
 
     __table_args__ = (
         Index("ix_account_live", "name", "id", postgresql_where=text("merged_into IS NULL")),
+        Index(None, "owner"),
         Index(None, "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
         Index(None, "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
     )

@@ -132,6 +132,7 @@ class Alert(Base):
     __table_args__ = (
         Index("uq_alert_alive", "account_id", "rule", unique=True, postgresql_where=text("rearmed_at IS NULL")),
         Index(None, "status", text("opened_at DESC"), "id"),
+        Index(None, "owner", "opened_at"),
         Index(None, "account_id", text("opened_at DESC")),
     )
 
@@ -162,6 +163,7 @@ class Watch(Base):
     __table_args__ = (
         Index("uq_watch_alive", "account_id", unique=True, postgresql_where=text("ended_at IS NULL")),
         Index(None, "ended_at", "entered_at"),
+        Index(None, "owner"),
     )
 
 

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0002_warning"
 down_revision = "0001"
@@ -55,6 +56,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_watch_step")),
     )
     op.create_index(op.f("ix_watch_step_watch_id_at_id"), "watch_step", ["watch_id", "at", "id"])
+    op.create_table(
+        "owner_digest",
+        sa.Column("owner", sa.String(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("message", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("problem", sa.String(), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("owner", "day", name=op.f("pk_owner_digest")),
+    )
+    op.create_index(op.f("ix_owner_digest_status_day"), "owner_digest", ["status", "day"])
+    # Digests ask for what is an owner's, and for what happened of late.
+    op.create_index(op.f("ix_account_owner"), "account", ["owner"])
+    op.create_index(op.f("ix_alert_owner_opened_at"), "alert", ["owner", "opened_at"])
+    op.create_index(op.f("ix_watch_owner"), "watch", ["owner"])
     # What is known of entries that stand already: that they came on the list, and the status they have now.
     op.execute(
         "INSERT INTO watch_step (id, watch_id, account_id, status, at, by) "
@@ -65,6 +83,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index(op.f("ix_watch_owner"), table_name="watch")
+    op.drop_index(op.f("ix_alert_owner_opened_at"), table_name="alert")
+    op.drop_index(op.f("ix_account_owner"), table_name="account")
+    op.drop_table("owner_digest")
     op.drop_table("watch_step")
     op.drop_table("band_override")
     op.drop_index(op.f("ix_account_merged_into"), table_name="account")
