@@ -52,7 +52,7 @@ class RollUp:
         return (2 * self.weighted + self.revenue_minor) // (2 * self.revenue_minor)
 
 
-_REVENUE: Final = "greatest(h.revenue_minor, 0)"
+_REVENUE: Final = "CASE WHEN h.revenue_minor IS NOT NULL THEN greatest(h.revenue_minor, 0) END"  # a NULL stays one
 _BANDS: Final = ("red", "yellow", "green", "purple", "unknown")
 _SUMS: Final = ", ".join(
     (

@@ -15,10 +15,9 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-import orjson
-
 from hub.health.section import Indicator
 from hub.health.vocabulary import Band
+from hub.kit.db import json_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ class Override:
 
     def stored(self) -> str:
         """As JSON, the way it stands in `Score.terms`."""
-        return orjson.dumps(asdict(self)).decode()
+        return json_text(asdict(self))
 
     @classmethod
     def read(cls, stored: Mapping[str, Any]) -> Override:

@@ -34,8 +34,9 @@ async def test_a_fall_in_a_week_opens_an_alert_and_ends_it(world: World) -> None
     account = await world.account(first_seen=world.now - 200 * DAY)
     await world.event(account, "product.used", people=8)
     await world.score(account)
+    world.now += 31 * DAY
+    await world.event(account, "product.used", people=8)
     await world.event(account, "invoice.payment_failed", days_ago=0)
-    world.now += 3 * DAY
     await world.score(account)
     assert await _rules(world, account) == [
         ("falls", "open", {"score_change_7d": -20.0}),

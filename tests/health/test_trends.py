@@ -51,7 +51,7 @@ async def test_each_day_has_the_score_in_force_at_its_end(world: World) -> None:
     """Of several on a day the last; a day without one goes on with the one before; none before the first."""
     account = await world.account()
     first = world.now.date()
-    for hours, people in ((0, 2), (3, 5), (72, 10)):
+    for hours, people in ((0, 2), (3, 6), (72, 10)):
         await world.event(account, "product.used", people=people, days_ago=0)
         world.now += timedelta(hours=hours)
         await world.score(account)
@@ -62,9 +62,9 @@ async def test_each_day_has_the_score_in_force_at_its_end(world: World) -> None:
             with pytest.raises(Invalid):
                 await by_day(session, SYSTEM, [account], since, until)
     assert [(one.day - first, one.micro_points, one.band) for one in found] == [
-        (0 * DAY, 50_000_000, Band.YELLOW),
-        (1 * DAY, 50_000_000, Band.YELLOW),
-        (2 * DAY, 50_000_000, Band.YELLOW),
+        (0 * DAY, 60_000_000, Band.YELLOW),
+        (1 * DAY, 60_000_000, Band.YELLOW),
+        (2 * DAY, 60_000_000, Band.YELLOW),
         (3 * DAY, 100_000_000, Band.GREEN),
         (4 * DAY, 100_000_000, Band.GREEN),
     ]
