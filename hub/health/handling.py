@@ -218,6 +218,8 @@ async def _note(session: AsyncSession, viewer: Viewer, wish: Wish, changed: Sequ
 
 async def _remember_rearming(session: AsyncSession, resolved: Sequence[Alert], now: datetime) -> None:
     """An alert that may open again some time after it was resolved does so on time, although nothing happens."""
+    if not await blueprints.in_force(session):
+        return
     rules = {rule.name: rule.definition.rearm for rule in ready(await blueprints.current(session)).alerts}
     for alert in resolved:
         if alert.rule in rules and (span := rules[alert.rule].after) is not None:

@@ -17,7 +17,7 @@ from hub.health.explain import Cause, ScoreAt, Term
 from hub.health.history import Explanation, explain, score_at
 from hub.health.model import Alert, AlertStatus, Band, BandOverride, Health, Score, Watch, WatchStatus, WatchStep
 from hub.health.section import Indicator, Severity
-from hub.health.terms import CapTerm, IndicatorTerm, MeasureTerm, Terms, read_terms
+from hub.health.terms import CapTerm, IndicatorTerm, MeasureTerm, Override, Terms, read_terms
 from hub.kit.errors import NotFound
 from hub.kit.paging import AnySelect, Order, Page, Slice, among, read_page, read_pages
 
@@ -41,6 +41,7 @@ __all__ = [
     "Indicator",
     "IndicatorTerm",
     "MeasureTerm",
+    "Override",
     "Score",
     "ScoreAt",
     "Severity",

@@ -60,7 +60,7 @@ async def recall(
     found = await session.execute(
         text(
             "SELECT a.id, newest.micro_points, newest.computed_band, newest.blueprint_version, "
-            f"o.id AS override_id, o.band, o.reason, o.made_by, o.until{columns} "
+            f"o.id AS override_id, o.band, o.reason, o.made_by, o.made_at, o.until{columns} "
             "FROM unnest(CAST(:ids AS uuid[])) AS a(id) "
             "LEFT JOIN LATERAL (SELECT micro_points, computed_band, blueprint_version "
             f"{_IN_FORCE} :as_of {_NEWEST}) AS newest ON true "
@@ -77,7 +77,9 @@ async def recall(
             row.micro_points,
             row.computed_band,
             row.blueprint_version,
-            Override(row.override_id, Band(row.band), row.reason, row.made_by, row.until) if row.override_id else None,
+            Override(row.override_id, Band(row.band), row.reason, row.made_by, row.made_at, row.until)
+            if row.override_id
+            else None,
             {days: getattr(row, name) for days, name in reads.items()},
         )
         for row in found

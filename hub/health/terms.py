@@ -60,12 +60,13 @@ class CapTerm:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A person's word against the computed band: which band, why, by whom, and until when."""
+    """A person's word against the computed band: which band, why, by whom, since when and until when."""
 
     id: UUID
     band: Band
     reason: str
     by: str
+    since: datetime
     until: datetime
 
     def stored(self) -> str:
@@ -80,6 +81,7 @@ class Override:
             Band(stored["band"]),
             stored["reason"],
             stored["by"],
+            datetime.fromisoformat(stored["since"]),
             datetime.fromisoformat(stored["until"]),
         )
 

@@ -59,7 +59,7 @@ def _value(chance: random.Random) -> float | None:
 
 def _override(chance: random.Random, nth: int) -> Override | None:
     band = chance.choice([None, None, Band.RED, Band.GREEN, Band.PURPLE])
-    return band and Override(UUID(int=nth + 1), band, f"reason {nth % 3}", "key:anna", AT + timedelta(days=nth + 1))
+    return band and Override(UUID(int=nth + 1), band, f"reason {nth % 3}", "key:anna", AT, AT + timedelta(days=nth + 1))
 
 
 def _side(profiles: dict[str, Profile], version: int, chance: random.Random, count: int) -> Side:

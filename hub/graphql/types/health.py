@@ -54,6 +54,11 @@ class BandOverride:
         """The override as the API shows it."""
         return cls(band=Band(row.band), reason=row.reason, by=row.made_by, since=row.made_at, until=row.until)
 
+    @classmethod
+    def of_term(cls, term: health.Override) -> BandOverride:
+        """The override that a score was made under, as the API shows it."""
+        return cls(band=term.band, reason=term.reason, by=term.by, since=term.since, until=term.until)
+
 
 @output
 class HealthTrend:
@@ -118,14 +123,18 @@ class Health:
 
     @resolved
     async def override(self, info: Info) -> BandOverride | None:
-        """What a person says the band is, now and until when; null when nobody does."""
+        """What a person says the band is, and until when; null when nobody does. For the past: what they said then."""
+        if self.worked_out is not None:
+            said = self.worked_out.terms.override
+            return BandOverride.of_term(said) if said else None
         found = await info.context.load(health.overrides, self.account_key)
         return BandOverride.of(found) if found and found.until > info.context.now else None
 
     @resolved
     async def trends(self, info: Info) -> list[HealthTrend]:
-        """Where the score is going: over the last 7, 30 and 90 days."""
-        found = await info.context.load(moving.trends, self.account_key, info.context.now)
+        """Where the score is going: over the last 7, 30 and 90 days; for the past, up to that moment."""
+        at = self.worked_out.as_of if self.worked_out is not None else info.context.now
+        found = await info.context.load(moving.trends, self.account_key, at)
         return [HealthTrend.of(trend) for trend in found or ()]
 
     @resolved
