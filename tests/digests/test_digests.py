@@ -23,6 +23,7 @@ from hub.connections import service as connections
 from hub.digests.gathering import MOST, Part, Window, gather
 from hub.digests.jobs import drain_digests, plan_digests
 from hub.digests.model import OwnerDigest
+from hub.digests.queries import unsent
 from hub.digests.rendering import message
 from hub.digests.section import Digest
 from hub.health.saving import watch_account
@@ -178,6 +179,10 @@ async def test_what_is_refused_for_now_is_tried_again_and_for_good_is_said(scene
     await scene.pass_time(HOUR)
     await scene.work()
     assert await scene.digests() == {(ANNA, 1): "pending", ("Ben", 1): "failed"}
+    async with scene.kit.reading() as session:
+        (wrong,) = await unsent(session, SYSTEM, date(2026, 6, 1))
+        assert (wrong.owner, "to" in (wrong.problem or "")) == ("Ben", True)
+        assert await unsent(session, SYSTEM, date(2026, 6, 2)) == []
     scene.mailbox.refuses = None
     await scene.red(ANNA)
     await scene.pass_time(HOUR)

@@ -225,13 +225,13 @@ async def test_a_silent_executive_is_noticed_on_the_day_and_once(world: World) -
     await world.score(account)
     async with kit.transaction() as session:
         await mark_changed(session, [account], world.now)
-    opened: list[int] = []
-    for day in range(45):
-        while await drain_accounts_to_score(kit):
-            pass
-        opened += [day] * (len(await world.alerts(account)) - len(opened))
-        clock.advance(DAY)
+    while clock.now() < world.now + 45 * DAY:
+        await drain_accounts_to_score(kit)
+        async with kit.reading() as session:
+            due = (await session.execute(text("SELECT min(due_at) FROM work_item"))).scalar_one()
+        clock.advance(due - clock.now())
     (alert,) = await world.alerts(account)
-    # Days are counted whole, and accounts are looked at after midnight: the thirtieth has passed in the next look.
-    assert (alert.rule, alert.status, opened) == ("executive_silent", "open", [30])
+    # Thirty whole days are over at noon; accounts are looked at when the day (in UTC) begins.
+    noon = world.now + 30 * DAY
+    assert (alert.rule, alert.status, alert.opened_at) == ("executive_silent", "open", noon + timedelta(hours=12))
     assert (await world.announced(account)).count("alert.opened") == 1

@@ -122,6 +122,16 @@ class Health:
         return info.context.promise(Score.of, health.scores, self.score_key)
 
     @resolved
+    async def computed_band(self, info: Info) -> Band:
+        """What the score alone says. It differs from `band` while a person has overridden it."""
+        if self.worked_out is not None:
+            return self.worked_out.computed_band
+        if self.score_key is None:
+            return Band.UNKNOWN
+        score = await info.context.load(health.scores, self.score_key)
+        return Band(score.computed_band) if score else self.band
+
+    @resolved
     async def override(self, info: Info) -> BandOverride | None:
         """What a person says the band is, and until when; null when nobody does. For the past: what they said then."""
         if self.worked_out is not None:
