@@ -27,12 +27,12 @@ TITLES: Final = {
 
 
 def message(owner: str, day: date, parts: Mapping[str, Part], zone: str) -> dict[str, Any]:
-    """What a connection is given: to, subject, text, html. Moments are shown in the zone of the digest."""
+    """What a connection is given: email, subject, text, html. Moments are shown in the zone of the digest."""
     changes = sum(part.total for part in parts.values())
     subject = f"{day:%d %B %Y}: {changes} {'change' if changes == 1 else 'changes'} on your accounts"
     names = {"day": day, "parts": parts, "titles": TITLES, "zone": ZoneInfo(zone), "subject": subject}
     return {
-        "to": owner,
+        "email": owner,
         "subject": subject,
         "text": _environment().get_template("digest.txt").render(names),
         "html": _environment().get_template("digest.html").render(names),

@@ -27,7 +27,7 @@ def _known(zone: str) -> str:
 
 
 class Digest(Entry):
-    """The section `digest`. `action` is what the connection is asked to do; it takes to, subject, text and html."""
+    """The section `digest`. `action` is what the connection is asked to do; it takes email, subject, text and html."""
 
     at: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = "08:00"
     zone: Annotated[str, AfterValidator(_known)] = "UTC"

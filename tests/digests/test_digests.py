@@ -181,7 +181,7 @@ async def test_what_is_refused_for_now_is_tried_again_and_for_good_is_said(scene
     assert await scene.digests() == {(ANNA, 1): "pending", ("Ben", 1): "failed"}
     async with scene.kit.reading() as session:
         (wrong,) = await unsent(session, SYSTEM, date(2026, 6, 1))
-        assert (wrong.owner, "to" in (wrong.problem or "")) == ("Ben", True)
+        assert (wrong.owner, "email" in (wrong.problem or "")) == ("Ben", True)
         assert await unsent(session, SYSTEM, date(2026, 6, 2)) == []
     scene.mailbox.refuses = None
     await scene.red(ANNA)

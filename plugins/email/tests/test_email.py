@@ -127,10 +127,10 @@ def connector(port: int, **config: Any) -> Email:
     return Email(Email.Config.model_validate(given), host)
 
 
-async def send(email: Email, key: str = "k1", **given: Any) -> Any:
-    action = email.actions["send"]
-    message = {"to": "ada@example.com", "subject": "Good morning", "text": "All is well.", **given}
-    return await action.run(email, action.input.model_validate(message), key)
+async def send(connection: Email, key: str = "k1", **given: Any) -> Any:
+    action = connection.actions["send"]
+    message = {"email": "ada@example.com", "subject": "Good morning", "text": "All is well.", **given}
+    return await action.run(connection, action.input.model_validate(message), key)
 
 
 async def test_a_message_arrives_as_it_was_written(mailroom: Mailroom, serve: Callable[..., int]) -> None:
@@ -214,9 +214,9 @@ async def test_nobody_there_is_tried_again() -> None:
     "given",
     [
         {"subject": "Hello\r\nBcc: eve@example.com"},
-        {"to": "ada@example.com\r\nRCPT TO:<eve@example.com>"},
-        {"to": "ada@example.com, eve@example.com"},
-        {"to": "Ada"},
+        {"email": "ada@example.com\r\nRCPT TO:<eve@example.com>"},
+        {"email": "ada@example.com, eve@example.com"},
+        {"email": "Ada"},
         {"text": ""},
     ],
 )

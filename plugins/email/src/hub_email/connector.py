@@ -54,9 +54,9 @@ class Email(sdk.Connector[Config]):
         async with self._signed_in() as server:
             try:
                 await server.mail(self.config.sender)
-                await server.rcpt(message.to)
+                await server.rcpt(message.email)
             except SMTPResponseException as error:
-                raise _refusal(error, f"The server refuses {self.config.sender} → {message.to}") from error
+                raise _refusal(error, f"The server refuses {self.config.sender} → {message.email}") from error
             except (SMTPException, OSError) as error:
                 raise Unavailable(f"The server broke off before the message: {error}") from error
             try:
@@ -107,7 +107,7 @@ class Email(sdk.Connector[Config]):
         config, mail = self.config, EmailMessage(policy=WIRE)
         message_id = f"<{hashlib.sha256(key.encode()).hexdigest()[:32]}@{config.sender.rpartition('@')[2]}>"
         mail["From"] = Address(config.sender_name or "", addr_spec=config.sender)
-        mail["To"] = Address(addr_spec=message.to)
+        mail["To"] = Address(addr_spec=message.email)
         mail["Subject"] = message.subject
         mail["Date"] = format_datetime(self.clock.now())
         mail["Message-ID"] = message_id

@@ -44,7 +44,7 @@ class SendMessage(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    to: Address = Field(description="The recipient's address.")
+    email: Address = Field(description="The recipient's address; in a play it is the person's.")
     subject: Line = Field(max_length=200, description="One line.")
     text: str = Field(min_length=1, max_length=100_000, description="Plain text.")
     html: str | None = Field(None, max_length=500_000, description="The same as HTML, for readers that show it.")
