@@ -16,9 +16,11 @@ from hub.health.jobs import drain_accounts_to_score
 from hub.health.model import BandOverride, Watch
 from hub.health.moments import drain_health_moments
 from hub.health.overriding import end_override, override_band
+from hub.health.terms import read_terms
 from hub.health.vocabulary import Band
 from hub.kit.clock import FrozenClock
 from hub.kit.errors import Invalid, NotAllowed, NotFound
+from tests.health.conftest import BLUEPRINT
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -159,3 +161,30 @@ async def test_what_cannot_be(world: World) -> None:
         await _override(world, account, viewer=Viewer("key:eve", Role.VIEWER))
     with pytest.raises(NotFound):
         await _override(world, world.places[account])
+
+
+async def test_every_kept_score_comes_back_bit_for_bit(world: World) -> None:
+    """As of and as known at its own moment, with the override and the change of the score that it was made under."""
+    cap = {"name": "fell", "when": "score_change_7d < -5", "at_most": "42.5"}
+    profile = {**BLUEPRINT["profiles"]["smb"], "caps": [cap]}
+    await world.apply({**BLUEPRINT, "profiles": {"smb": profile}})
+    account = await _green(world)
+    for day, people in enumerate((10, 10, 3, 4, 9), 1):
+        world.now += 15 * DAY
+        await world.event(account, "product.used", people=people, days_ago=0)
+        await world.score(account)
+        world.now += DAY
+        if day == 2:
+            await _override(world, account, Band.PURPLE, days=20)
+        await world.score(account)
+    kept = await world.scores(account)
+    assert {score.band for score in kept} >= {"purple", "green"}
+    async with world.kit.reading() as session:
+        for score in kept:
+            again = await score_at(session, account, score.as_of, score.recorded_at)
+            assert again.terms == read_terms(score.terms), score.as_of
+            assert (again.micro_points, again.band, again.computed_band) == (
+                score.micro_points,
+                score.band,
+                score.computed_band,
+            )
