@@ -6,6 +6,7 @@ from hub.access import model as access
 from hub.accounts import model as accounts
 from hub.blueprint import model as blueprint
 from hub.connections import model as connections
+from hub.digests import model as digests
 from hub.feedback import model as feedback
 from hub.health import model as health
 from hub.journeys import model as journeys
@@ -14,7 +15,7 @@ from hub.kit.db import Base
 from hub.plays import model as plays
 from hub.timeline import model as timeline
 
-ROOMS = (work, outbox, access, connections, blueprint, accounts, timeline, journeys, health, plays, feedback)
+ROOMS = (work, outbox, access, connections, blueprint, accounts, timeline, journeys, health, plays, feedback, digests)
 """The modules that define tables; importing them is what fills the metadata."""
 
 metadata: MetaData = Base.metadata

@@ -42,7 +42,10 @@ from hub.connections.lists import (
     RECORDS_TO_REFETCH,
     STREAMS_TO_SYNC,
 )
+from hub.digests import jobs as digests
+from hub.digests.jobs import DIGESTS
 from hub.health import jobs as health
+from hub.health.moments import MOMENTS, drain_health_moments
 from hub.kit import outbox
 from hub.kit.clock import Clock
 from hub.kit.queue import QUEUE_NAME, deserialize, serialize
@@ -62,10 +65,12 @@ DRAINS: dict[str, Drain] = {
     RECORDS_TO_FOLLOW_UP: connections.drain_records_to_follow_up,
     RECORDS_TO_REFETCH: connections.drain_records_to_refetch,
     RAW_RECORDS: timeline.drain_raw_records,
+    MOMENTS: drain_health_moments,
     TO_SCORE: partial(health.drain_accounts_to_score, then=follow),
     outbox.LIST: reactions.drain_outbox,
     reactions.TO_REPEAT: reactions.drain_facts_to_repeat,
     TO_ADVANCE: plays.drain_runs_to_advance,
+    DIGESTS: digests.drain_digests,
 }
 """Every work list, in the order in which an event moves through them. A drain takes one batch and says how many entries
 it handled; 0 means that nothing is due."""
@@ -286,7 +291,11 @@ async def keep_house(crew: Crew) -> None:
         await pause(crew.stopping, HOUSEKEEPING_SECONDS)
 
 
-HOUSEKEEPING: tuple[Callable[[Kit], Awaitable[object]], ...] = (connections.keep_house, forget_facts)
+HOUSEKEEPING: tuple[Callable[[Kit], Awaitable[object]], ...] = (
+    connections.keep_house,
+    forget_facts,
+    digests.plan_digests,
+)
 
 
 async def run_worker(

@@ -329,9 +329,11 @@ async def test_every_list_is_drained(kit: Kit) -> None:
         "records_to_follow_up",
         "records_to_refetch",
         "raw_records",
+        "health_moments",
         "accounts_to_score",
         "outbox",
         "facts_to_repeat",
         "runs_to_advance",
+        "digests",
     ]
     assert worker.LANES.keys() <= worker.DRAINS.keys()

@@ -41,7 +41,12 @@ class Account(Base):
     merged_into: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"))
     anchor: Mapped[UUID | None] = mapped_column(unique=True)
 
-    __table_args__ = (Index("ix_account_live", "name", "id", postgresql_where=text("merged_into IS NULL")),)
+    __table_args__ = (
+        Index("ix_account_live", "name", "id", postgresql_where=text("merged_into IS NULL")),
+        Index(None, "owner"),
+        Index(None, "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
+        Index(None, "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
+    )
 
 
 class SourceAccount(Base):

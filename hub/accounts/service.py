@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.access.service import Viewer
 from hub.accounts import mapping, merging, resolving
+from hub.accounts.families import set_parent
 from hub.accounts.identity import named
 from hub.accounts.mapping import Occasion
 from hub.accounts.merging import dismiss_suggestion
@@ -48,6 +49,7 @@ __all__ = [
     "own_place_id",
     "register",
     "resolve",
+    "set_parent",
     "sighting",
     "source_account_id",
     "source_person_id",
@@ -140,14 +142,20 @@ async def mark_changed(
 
 
 async def mark_all_changed(session: AsyncSession, now: datetime) -> int:
-    """Have every account scored; returns how many there are. One statement for each `MARKED_AT_ONCE` accounts."""
-    marked, last = 0, UUID(int=0)
-    while True:
-        page = await account_ids(session, after=last, limit=MARKED_AT_ONCE)
-        if not page:
-            return marked
-        await mark_changed(session, page, now)
-        marked, last = marked + len(page), page[-1]
+    """Have every account scored at once: what is made of the facts has changed, not the facts. Returns how many there
+    are. One statement."""
+    marked = await session.execute(
+        text(
+            "INSERT INTO work_item (list, key, due_at, generation, attempts) "
+            "SELECT :list, id::text, :now, 1, 0 FROM account WHERE merged_into IS NULL "
+            'ORDER BY id::text COLLATE "C" ON CONFLICT (list, key) DO UPDATE '
+            "SET generation = work_item.generation + 1, due_at = CASE WHEN work_item.settling_since IS NULL "
+            "THEN LEAST(work_item.due_at, excluded.due_at) ELSE work_item.due_at END RETURNING 1"
+        ),
+        {"list": TO_SCORE, "now": now},
+    )
+    work.nudge(session, TO_SCORE)
+    return len(marked.all())
 
 
 async def account_ids(session: AsyncSession, *, after: UUID, limit: int) -> list[UUID]:

@@ -21,6 +21,8 @@ COMMANDS = {
     "quarantine": "hub.cli.quarantine:app",
     "token": "hub.cli.token:app",
     "health": "hub.cli.health:app",
+    "alerts": "hub.cli.alerts:app",
+    "watch": "hub.cli.watch:app",
     "plugin": "hub.cli.plugin:app",
     "blueprint": "hub.cli.blueprint:app",
     "schema": "hub.cli.schema:app",

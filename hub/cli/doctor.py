@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Literal
 
 from redis.exceptions import RedisError
@@ -19,6 +20,7 @@ from hub.cli.console import AsJson, out, print_json
 from hub.cli.session import servers
 from hub.connections import queries as connections
 from hub.connections import registry
+from hub.digests import queries as digests
 from hub.kit import work
 from hub.kit.errors import HubError
 from hub.kit.runtime import Kit, open_kit
@@ -30,6 +32,7 @@ OLDEST_POSTGRESQL = 15
 OLDEST_REDIS = (6, 2)
 COLOURS = {"ok": "green", "look": "yellow", "broken": "red"}
 A_LOT_TO_DO = 100_000
+LATELY = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,8 @@ async def findings(kit: Kit) -> AsyncIterator[Finding]:
     yield await _keys(kit)
     yield await _blueprint(kit)
     async for finding in _connections(kit):
+        yield finding
+    async for finding in _digests(kit):
         yield finding
     yield await _workers(kit)
     yield await _work(kit)
@@ -161,6 +166,18 @@ async def _connections(kit: Kit) -> AsyncIterator[Finding]:
             yield Finding(what, "look", f"{quarantined[one.id].count} records could not be read", "See the quarantine.")
         else:
             yield Finding(what, "ok", "active")
+
+
+async def _digests(kit: Kit) -> AsyncIterator[Finding]:
+    """Digests of the last days that did not go out; nothing is said while all do."""
+    async with kit.reading() as session:
+        found = await digests.unsent(session, access.SYSTEM, (kit.clock.now() - LATELY).date())
+    if found:
+        latest = found[0]
+        shown = (
+            f"{len(found)} not sent, the latest to {latest.owner} on {latest.day}: {latest.problem or latest.status}"
+        )
+        yield Finding("digests", "look", shown, "See the connection that the blueprint's digest names.")
 
 
 async def _workers(kit: Kit) -> Finding:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -10,9 +9,12 @@ from rich.table import Table
 
 from hub.accounts import service as accounts
 from hub.cli.console import AsJson, cell, out, print_json, say
+from hub.cli.moments import ahead, moment
+from hub.cli.person import at_the_shell
 from hub.cli.session import run
+from hub.health import overriding
 from hub.health import service as health
-from hub.kit.errors import Invalid
+from hub.health.queries import Band
 from hub.kit.runtime import Kit
 
 app = typer.Typer(no_args_is_help=True, help="Scores and their explanations.")
@@ -49,15 +51,49 @@ def explain(
         _print(shown)
 
 
-def moment(text: str, now: datetime) -> datetime:
-    """A date, a date with a time, or days back (`30d`), as an aware time. Raises `Invalid`."""
-    if text.endswith("d") and text[:-1].isdigit():
-        return now - timedelta(days=int(text[:-1]))
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise Invalid(f"{text!r} is not a date.", remedy="Write 2026-03-01, 2026-03-01T12:00+00:00 or 30d.") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+@app.command()
+def override(
+    account: Annotated[str, typer.Argument(help="The account's id, name or domain.")],
+    band: Annotated[Band, typer.Argument(help="The band that is to be in effect.")],
+    reason: Annotated[str, typer.Option(help="Why.")],
+    until: Annotated[str, typer.Option(help="Until when: a date, or days from now such as 30d.")] = "30d",
+    as_json: AsJson = False,
+) -> None:
+    """Put a band into effect for a time, whatever the score says; both stay visible."""
+
+    async def command(kit: Kit) -> dict[str, Any]:
+        now = kit.clock.now()
+        async with kit.transaction() as session:
+            found = await accounts.find(session, account)
+            made = await overriding.override_band(
+                session, at_the_shell(), found.id, band, reason, ahead(until, now), now
+            )
+        return {"account": {"id": found.id, "name": found.name}, "band": made.band, "until": made.until}
+
+    shown = run(command)
+    if as_json:
+        print_json(shown)
+    else:
+        say(f"{shown['account']['name']} is {shown['band']} until {shown['until']:%Y-%m-%d %H:%M} UTC.")
+
+
+@app.command()
+def restore(
+    account: Annotated[str, typer.Argument(help="The account's id, name or domain.")], as_json: AsJson = False
+) -> None:
+    """Take an override back: the computed band is in effect again."""
+
+    async def command(kit: Kit) -> dict[str, Any]:
+        async with kit.transaction() as session:
+            found = await accounts.find(session, account)
+            await overriding.end_override(session, at_the_shell(), found.id, kit.clock.now())
+        return {"account": {"id": found.id, "name": found.name}}
+
+    shown = run(command)
+    if as_json:
+        print_json(shown)
+    else:
+        say(f"The computed band of {shown['account']['name']} is in effect.")
 
 
 def _print(shown: dict[str, Any]) -> None:

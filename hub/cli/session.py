@@ -65,7 +65,7 @@ async def migrated(settings: Settings) -> AsyncIterator[Kit]:
 
 async def prepare(kit: Kit) -> str:
     """Bring the tables up to date and put a blueprint into force: the configured one, or, where there is none yet, the
-    shipped one. Returns the revision that the database was at.
+    shipped one. Under a new version every account is scored again. Returns the revision that the database was at.
     """
     before = await _revision(kit)
     if before != runner.head():

@@ -9,43 +9,15 @@ import strawberry
 from hub.feedback import service as feedback
 from hub.feedback.queries import FeedbackKind
 from hub.graphql import ids
+from hub.graphql.alerting import AlertMutations
 from hub.graphql.blueprint import BlueprintMutation
 from hub.graphql.context import Info
 from hub.graphql.declare import about, argument, given, maybe, mutation, output
 from hub.graphql.ids import Prefix
 from hub.graphql.playing import PlayMutations
 from hub.graphql.refusals import InvalidInput, NotAllowed, NotFound
-from hub.graphql.types.alerts import Alert
+from hub.graphql.saving import SavingMutations
 from hub.graphql.types.feedback import Feedback
-from hub.health import service as health
-
-
-@given
-class AlertAcknowledgeInput:
-    """Which alert somebody has seen."""
-
-    id: strawberry.ID = about("The alert.")
-
-
-@output
-class AlertAcknowledged:
-    """The alert is acknowledged."""
-
-    alert: Alert = about("The alert as it is now.")
-
-
-@given
-class AlertResolveInput:
-    """Which alert is over."""
-
-    id: strawberry.ID = about("The alert.")
-
-
-@output
-class AlertResolved:
-    """The alert is resolved."""
-
-    alert: Alert = about("The alert as it is now.")
 
 
 @given
@@ -69,14 +41,6 @@ class FeedbackRecorded:
     feedback: Feedback = about("The feedback.")
 
 
-AlertAcknowledgeResult = Annotated[
-    AlertAcknowledged | NotAllowed | NotFound | InvalidInput,
-    strawberry.union("AlertAcknowledgeResult", description="What came of `alertAcknowledge`."),
-]
-AlertResolveResult = Annotated[
-    AlertResolved | NotAllowed | NotFound | InvalidInput,
-    strawberry.union("AlertResolveResult", description="What came of `alertResolve`."),
-]
 FeedbackRecordResult = Annotated[
     FeedbackRecorded | NotAllowed | NotFound | InvalidInput,
     strawberry.union("FeedbackRecordResult", description="What came of `feedbackRecord`."),
@@ -84,32 +48,8 @@ FeedbackRecordResult = Annotated[
 
 
 @output
-class Mutation(BlueprintMutation, PlayMutations):
+class Mutation(AlertMutations, BlueprintMutation, PlayMutations, SavingMutations):
     """Everything that can be done. Several in one request are done one after the other, each in its own transaction."""
-
-    @mutation
-    async def alert_acknowledge(
-        self,
-        info: Info,
-        input: Annotated[AlertAcknowledgeInput, argument("Which alert.")],  # noqa: A002  # its name in the schema
-    ) -> AlertAcknowledgeResult:
-        """Say that you have seen an alert and look after it. Doing it again changes nothing. For csm and admin."""
-        alert_id = ids.read(Prefix.ALERT, input.id)
-        async with info.context.writing() as session:
-            alert = await health.acknowledge_alert(session, info.context.viewer, alert_id, now=info.context.now)
-            return AlertAcknowledged(alert=Alert.of(alert))
-
-    @mutation
-    async def alert_resolve(
-        self,
-        info: Info,
-        input: Annotated[AlertResolveInput, argument("Which alert.")],  # noqa: A002  # its name in the schema
-    ) -> AlertResolveResult:
-        """Close an alert before its rule does. Doing it again changes nothing. For csm and admin."""
-        alert_id = ids.read(Prefix.ALERT, input.id)
-        async with info.context.writing() as session:
-            alert = await health.resolve_alert(session, info.context.viewer, alert_id, now=info.context.now)
-            return AlertResolved(alert=Alert.of(alert))
 
     @mutation
     async def feedback_record(

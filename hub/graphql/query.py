@@ -50,8 +50,10 @@ from hub.graphql.types.portfolio import (
     wanted_accounts,
 )
 from hub.graphql.types.references import Reference
+from hub.graphql.types.rollups import SegmentHealth
 from hub.graphql.types.timeline import Event
 from hub.health import queries as health
+from hub.health import rollups
 from hub.journeys import queries as journeys
 from hub.plays import queries as plays
 from hub.references import service as references
@@ -166,6 +168,12 @@ class Query(BlueprintQuery):
         return connection(found, health.ALERTS, Alert.of)
 
     @resolved
+    async def segment_health(self, info: Info) -> list[SegmentHealth]:
+        """The health of each segment, weighted by what its accounts are worth; accounts without a segment first."""
+        found = await info.context.read(rollups.of_segments)
+        return [SegmentHealth.of(name, one) for name, one in found.items()]
+
+    @resolved
     async def watch_list(
         self,
         info: Info,
@@ -175,7 +183,7 @@ class Query(BlueprintQuery):
         last: Last = None,
         before: Before = None,
     ) -> Connection[WatchEntry]:
-        """The watch list (the member-at-risk monitor), the account that has been on it longest first."""
+        """The watch list (the member-at-risk monitor, MAR), the account that has been on it longest first."""
         page = asked_page(health.WATCH_LIST, first, after, last, before)
         info.context.spend(page.limit)
         found = await info.context.read(health.watch_list, page, wanted_watches(filter))

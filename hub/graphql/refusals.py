@@ -39,6 +39,27 @@ class InvalidInput(Refusal):
     path: list[str] = about("The part of the input that is wrong; empty for the whole.")
 
 
+@output
+class Conflict(Refusal):
+    """It has changed since it was read: its version is another one than the one expected."""
+
+
+def refusal_of(error: errors.HubError) -> Refusal:
+    """The refusal of the same name, for results that list what was refused."""
+    message, remedy = error.message, error.remedy or None
+    match error:
+        case errors.NotAllowed():
+            return NotAllowed(message=message, remedy=remedy)
+        case errors.NotFound():
+            return NotFound(message=message, remedy=remedy)
+        case errors.Conflict():
+            return Conflict(message=message, remedy=remedy)
+        case errors.Invalid():
+            return InvalidInput(message=message, remedy=remedy, path=list(error.path))
+        case _:
+            raise error
+
+
 class RefuseNotAllowed(strawberry.ExceptionHandler[errors.NotAllowed, NotAllowed]):
     """`errors.NotAllowed` as a value."""
 
@@ -60,4 +81,11 @@ class RefuseInvalid(strawberry.ExceptionHandler[errors.Invalid, InvalidInput]):
         return InvalidInput(message=exception.message, remedy=exception.remedy or None, path=list(exception.path))
 
 
-HANDLERS = (RefuseNotAllowed(), RefuseNotFound(), RefuseInvalid())
+class RefuseConflict(strawberry.ExceptionHandler[errors.Conflict, Conflict]):
+    """`errors.Conflict` as a value."""
+
+    def handle(self, exception: errors.Conflict, *, field: StrawberryField, info: Info) -> Conflict:
+        return Conflict(message=exception.message, remedy=exception.remedy or None)
+
+
+HANDLERS = (RefuseNotAllowed(), RefuseNotFound(), RefuseInvalid(), RefuseConflict())

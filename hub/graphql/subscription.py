@@ -21,10 +21,10 @@ from hub.graphql import ids
 from hub.graphql.context import Context, Info
 from hub.graphql.declare import about, argument, output, resolved, subscription
 from hub.graphql.ids import Prefix
+from hub.graphql.types.bands import Band
 from hub.graphql.types.node import AnAccount, promised_account
 from hub.graphql.types.scores import Score, points
 from hub.health import queries as health
-from hub.health.queries import Band
 from hub.kit import outbox
 from hub.kit.errors import Invalid
 from hub.kit.outbox import Fact
@@ -46,6 +46,7 @@ class HealthChange:
     band: Band = about("The band now.")
     previous_band: Band | None = about("The band before; null when this is the first score.")
     points: float | None = about("The score now, 0 to 100; null while the band is unknown.")
+    new_blueprint: int | None = about("The version of the blueprint, where the score before was made by another one.")
 
     @resolved
     def account(self, info: Info) -> AnAccount:
@@ -78,6 +79,7 @@ class HealthChange:
             band=Band(said["band"]),
             previous_band=Band(previous_band) if previous_band else None,
             points=points(said["micro_points"]),
+            new_blueprint=said.get("new_blueprint"),
         )
 
 

@@ -7,9 +7,10 @@ without a remainder:
 1. the blueprint: the profile that the new version has for the same segment and stage (a measure that only the new
    version has comes in here, with its new value);
 2. the stage: the profile that applies now;
-3. each measure in the order of the profile, from its old value to its new one. A value that appears or vanishes also
-   shifts the weight of the others, and that belongs to its term: it is the effect of knowing more or less;
-4. each cap: what it takes now less what it took then.
+3. each measure in the order of the profile, from its old value to its new one. Where a value appears or vanishes, the
+   weight of the others shifts too: the term is then one of coverage, the effect of knowing that measure, or not;
+4. each cap: what it takes now less what it took then;
+5. a person's override of the band: always 0 points, since it changes the band alone.
 
 A score that is unknown because too little has a value still has computed points, and these are explained; where nothing
 at all has a value they count as 0.
@@ -28,7 +29,7 @@ import polars as pl
 
 from hub.health.scoring import score
 from hub.health.section import Profile, Profiles
-from hub.health.terms import Terms
+from hub.health.terms import Override, Terms
 from hub.health.vocabulary import Band
 
 
@@ -38,13 +39,16 @@ class Cause(StrEnum):
     BLUEPRINT = "blueprint"
     STAGE = "stage"
     MEASURE = "measure"
+    COVERAGE = "coverage"
     CAP = "cap"
+    OVERRIDE = "override"
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreAt:
     """A score as of one moment and as known at another (None: all that is known now). `micro_points` is None when the
-    band is unknown; `score_id` is None for one that was worked out afterwards and never kept."""
+    band is unknown; `score_id` is None for one that was worked out afterwards and never kept. `band` is the one in
+    effect, `computed_band` what the score itself says."""
 
     score_id: UUID | None
     account_id: UUID
@@ -57,6 +61,7 @@ class ScoreAt:
     micro_points: int | None
     coverage_ppm: int
     band: Band
+    computed_band: Band
     terms: Terms
 
     @property
@@ -68,8 +73,8 @@ class ScoreAt:
 @dataclass(frozen=True, slots=True)
 class Term:
     """One part of a difference, in micro-points. `before` and `after` are what changed: versions of the blueprint,
-    names of profiles, values of a measure (None: without one), or what a cap took in micro-points. The evidence are the
-    newest events behind each of the two."""
+    names of profiles, values of a measure (None: without one), what a cap took in micro-points, or the band that a
+    person set, with the reason (None: nobody did). The evidence are the newest events behind each of the two."""
 
     cause: Cause
     name: str
@@ -98,7 +103,7 @@ def difference(before: ScoreAt, after: ScoreAt, then: Rules, now: Rules) -> list
 
     `then` and `now` are the rules of the two versions of the blueprint.
     """
-    terms = [*_steps(before, after, then, now), *_caps(before.terms, after.terms)]
+    terms = [*_steps(before, after, then, now), *_caps(before.terms, after.terms), _override(before.terms, after.terms)]
     return [term for term in terms if term.micro_points or term.before != term.after]
 
 
@@ -114,7 +119,7 @@ def _steps(before: ScoreAt, after: ScoreAt, then: Rules, now: Rules) -> list[Ter
     states = [(same_place, values | brought), (new, values | brought)]
     for name in dict.fromkeys(name for _, name, _ in new.measures()) if new else ():
         there, here = states[-1][1].get(name), after.terms.values.get(name)
-        changes.append((Cause.MEASURE, name, there, here))
+        changes.append((Cause.COVERAGE if (there is None) != (here is None) else Cause.MEASURE, name, there, here))
         states.append((new, _with(states[-1][1], name, here)))
     # The ends are the kept numbers themselves: should later code round in another way, the sum still holds.
     points = [before.terms.uncapped or 0, *_points(states[:-1]), after.terms.uncapped or 0]
@@ -154,3 +159,11 @@ def _caps(before: Terms, after: Terms) -> list[Term]:
         Term(Cause.CAP, name, takes.get(name, 0) - took.get(name, 0), took.get(name, 0), takes.get(name, 0))
         for name in dict.fromkeys([*took, *takes])
     ]
+
+
+def _override(before: Terms, after: Terms) -> Term:
+    return Term(Cause.OVERRIDE, "override", 0, _word(before.override), _word(after.override))
+
+
+def _word(override: Override | None) -> str | None:
+    return f"{override.band}: {override.reason} ({override.by})" if override else None

@@ -15,14 +15,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.blueprint.service import Blueprint
 from hub.health import store
 from hub.health.alerts import AlertChanges, OpenedAlert, StandingAlert, follow
+from hub.health.moments import alert_changed
 from hub.health.rules import ready
+from hub.health.steps import step, watch_entered, watch_left
 from hub.health.vocabulary import AlertStatus, Band
-from hub.health.watching import Entry, Standing, watch, yearly_minor
+from hub.health.watching import REVENUE, Entry, Standing, band_reason, watch, yearly_minor
 from hub.journeys.telling import Told
 from hub.kit.ids import new_id
 
-REVENUE = "mrr"
-"""The measure that says what a month of an account is worth, in minor units."""
+BAND_BEFORE = "band before"
+"""A column with the band in effect before this moment; with a space in its name it is no measure's."""
 
 Row = Mapping[str, Any]
 
@@ -44,13 +46,13 @@ async def follow_alerts(
     """
     rules = ready(blueprint).alerts
     standing = await store.standing_alerts(session, _ids(frame))
-    changes = follow(rules, frame, standing)
+    changes = follow(rules, frame, standing, now)
+    ended = await store.end_alerts(session, changes, now)
     opened = [Opened(new_id(), alert) for alert in changes.opened]
     owners = dict(zip(frame["account_id"], frame["owner"], strict=True))
     kept = await store.open_alerts(session, [_row(one, owners, blueprint.version, now) for one in opened])
     opened = [one for one in opened if one.id in kept]
     await store.update_alerts(session, changes, now)
-    ended = await store.end_alerts(session, changes, now)
     told = [_alert_opened(one, now) for one in opened]
     told += [_alert_resolved(alert, now) for alert in changes.resolved if alert.id in ended]
     watching = {rule.name for rule in rules if rule.definition.watch}
@@ -64,12 +66,16 @@ async def follow_watch(
     alive: Mapping[str, int],
     now: datetime,
 ) -> list[Told]:
-    """Put accounts on the watch list and take them off it, by what `follow_alerts` found; returns the facts."""
+    """Put accounts on the watch list and take them off it, by what `follow_alerts` found and by the bands that became
+    red; returns the facts."""
     listed = await store.watched(session, _ids(frame))
     reasons: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for one in opened:
         if one.alert.alert.definition.watch:
-            reasons[one.alert.account_id].append(_reason(one, now))
+            reasons[one.alert.account_id].append(_alert_reason(one, now))
+    for row in frame.filter(pl.col("band") == Band.RED).iter_rows(named=True):
+        if row[BAND_BEFORE] != Band.RED:
+            reasons[row["account_id"]].append(band_reason(row[BAND_BEFORE], now))
     entering: list[tuple[Row, Entry]] = []
     changed: list[tuple[store.Watched, Entry, Row]] = []
     concerned = frame.filter(pl.col("account_id").is_in({*listed, *reasons}))
@@ -83,8 +89,18 @@ async def follow_watch(
             changed.append((known, after, row))
     told = await _enter(session, entering, now)
     written = await store.update_watch(session, [(known, after) for known, after, _ in changed], now)
+    await store.keep_steps(
+        session,
+        [
+            step(known.id, UUID(row["account_id"]), after.status, now)
+            for known, after, row in changed
+            if after.status is not known.entry.status and known.id in written
+        ],
+    )
     left = ((known, after, row) for known, after, row in changed if after.ended and known.id in written)
-    return told + [_watch_left(known.id, after, row, now) for known, after, row in left]
+    return told + [
+        watch_left(known.id, row["account_id"], after.status, store.THE_HUB, now) for known, after, row in left
+    ]
 
 
 async def _enter(session: AsyncSession, entering: Sequence[tuple[Row, Entry]], now: datetime) -> list[Told]:
@@ -105,7 +121,9 @@ async def _enter(session: AsyncSession, entering: Sequence[tuple[Row, Entry]], n
         for row, entry in entering
     ]
     kept = await store.enter_watch(session, rows)
-    return [_watch_entered(row, now) for row in rows if row["id"] in kept]
+    entered = [row for row in rows if row["id"] in kept]
+    await store.keep_steps(session, [step(row["id"], row["account_id"], row["status"], now) for row in entered])
+    return [watch_entered(row["id"], row["account_id"], row["reasons"], now) for row in entered]
 
 
 def _ids(frame: pl.DataFrame) -> list[UUID]:
@@ -148,7 +166,7 @@ def _row(one: Opened, owners: Mapping[str, str | None], version: int, now: datet
     }
 
 
-def _reason(one: Opened, now: datetime) -> dict[str, Any]:
+def _alert_reason(one: Opened, now: datetime) -> dict[str, Any]:
     """Why an account is on the watch list, as it is kept there."""
     alert = one.alert.alert
     return {
@@ -175,44 +193,4 @@ def _alert_opened(one: Opened, now: datetime) -> Told:
 
 
 def _alert_resolved(alert: StandingAlert, now: datetime) -> Told:
-    return alert_fact("alert.resolved", alert.id, alert.account_id, alert.rule, store.THE_HUB, now)
-
-
-def alert_fact(topic: str, alert_id: UUID, account_id: str, rule: str, actor: str, now: datetime) -> Told:
-    """What somebody (or the hub) did to an alert: `alert.acknowledged` or `alert.resolved`."""
-    facts = {"alert_id": str(alert_id), "rule": rule, "by": actor}
-    return Told(
-        topic,
-        account_id,
-        occurred_at=now,
-        natural_key=f"{topic}:{alert_id}",
-        title=f"Alert {topic.partition('.')[2]}: {rule}",
-        attributes=facts,
-        payload=facts,
-    )
-
-
-def _watch_entered(row: Row, now: datetime) -> Told:
-    facts = {"watch_id": str(row["id"]), "reasons": [reason["rule"] for reason in row["reasons"]]}
-    return Told(
-        "watch.entered",
-        row["account_id"],
-        occurred_at=now,
-        natural_key=f"watch.entered:{row['id']}",
-        title="Entered the watch list",
-        attributes=facts,
-        payload=facts,
-    )
-
-
-def _watch_left(watch_id: UUID, entry: Entry, row: Row, now: datetime) -> Told:
-    facts = {"watch_id": str(watch_id), "status": str(entry.status)}
-    return Told(
-        "watch.left",
-        row["account_id"],
-        occurred_at=now,
-        natural_key=f"watch.left:{watch_id}",
-        title=f"Left the watch list: {entry.status}",
-        attributes=facts,
-        payload=facts,
-    )
+    return alert_changed("alert.resolved", alert.id, UUID(alert.account_id), alert.rule, store.THE_HUB, now)

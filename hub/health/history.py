@@ -6,15 +6,13 @@ score that was kept comes back bit for bit when it is worked out again as of, an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
 import orjson
 import polars as pl
-from sqlalchemy import Select, func, select, true
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.blueprint import service as blueprints
@@ -22,7 +20,8 @@ from hub.blueprint.model import BlueprintVersion
 from hub.blueprint.service import Blueprint
 from hub.health.explain import Cause, Rules, ScoreAt, Term, difference
 from hub.health.model import Score
-from hub.health.rating import profile_names, rate
+from hub.health.rating import COMPUTED_BEFORE, overridden, profile_names, rate
+from hub.health.remembering import overrides, recall, windows_of, with_changes
 from hub.health.results import results
 from hub.health.rules import ready
 from hub.health.scoring import MICRO
@@ -31,40 +30,10 @@ from hub.health.terms import read_terms
 from hub.health.vocabulary import Band
 from hub.journeys import service as journeys
 from hub.kit.errors import NotFound
-from hub.kit.paging import each
 from hub.measures.service import Catalogue, compute, evidence
 
 EVIDENCE = 20
 """How many events are cited for one side of a term."""
-
-STEADY = MICRO
-"""A change of less than a point is no trend."""
-
-
-class Direction(StrEnum):
-    """Where a score is going."""
-
-    RISING = "rising"
-    STEADY = "steady"
-    FALLING = "falling"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Trend:
-    """A score then and now, in micro-points (None: unknown, or not scored yet)."""
-
-    before: int | None
-    after: int | None
-
-    @property
-    def direction(self) -> Direction:
-        if self.before is None or self.after is None:
-            return Direction.UNKNOWN
-        change = self.after - self.before
-        if abs(change) < STEADY:
-            return Direction.STEADY
-        return Direction.RISING if change > 0 else Direction.FALLING
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +71,13 @@ async def score_at(
     frame = measures.join(facts, on="account_id", how="inner").with_columns(
         pl.lit(points, pl.Float64).alias("score"), pl.lit(previous.band if previous else None, pl.String).alias("band")
     )
+    memory = await recall(session, [account_id], windows_of(blueprint), as_of, known_at)
+    computed_before = pl.lit(previous.computed_band if previous else None, pl.String).alias(COMPUTED_BEFORE)
+    frame = with_changes(frame, memory).with_columns(computed_before)
     frame = await journeys.placed_at(session, blueprint, frame, as_of, known_at)
     names = profile_names(frame, blueprint.section("profiles", Profiles))
-    (result,) = results(frame, rate(frame, names, ready(blueprint).profiles), catalogue, {}, as_of)
+    rated = overridden(rate(frame, names, ready(blueprint).profiles), frame["account_id"], overrides(memory))
+    (result,) = results(frame, rated, catalogue, {}, as_of)
     return ScoreAt(
         score_id=None,
         account_id=account_id,
@@ -117,6 +90,7 @@ async def score_at(
         micro_points=result.micro_points,
         coverage_ppm=result.coverage_ppm,
         band=result.band,
+        computed_band=result.computed_band,
         terms=read_terms(orjson.loads(result.terms)),
     )
 
@@ -138,16 +112,6 @@ async def explain(session: AsyncSession, account_id: UUID, from_at: datetime, to
     )
 
 
-async def trends(
-    session: AsyncSession, account_ids: Sequence[UUID], since: datetime, until: datetime
-) -> dict[UUID, Trend]:
-    """The scores in force at `since` and at `until`, of accounts that had one by then. Two statements, whatever the
-    number of accounts."""
-    before = await _points_at(session, account_ids, since)
-    after = await _points_at(session, account_ids, until)
-    return {account_id: Trend(before.get(account_id), points) for account_id, points in after.items()}
-
-
 async def _in_force(session: AsyncSession, account_id: UUID, at: datetime) -> ScoreAt:
     kept = await _kept(session, account_id, select(Score).where(Score.as_of <= at))
     if kept is None:
@@ -164,6 +128,7 @@ async def _in_force(session: AsyncSession, account_id: UUID, at: datetime) -> Sc
         micro_points=kept.micro_points,
         coverage_ppm=kept.coverage_ppm,
         band=Band(kept.band),
+        computed_band=Band(kept.computed_band),
         terms=read_terms(kept.terms),
     )
 
@@ -225,24 +190,11 @@ async def _evidence(session: AsyncSession, term: Term, blueprint: Blueprint, sco
 
 def _measures_of(term: Term, blueprint: Blueprint, score: ScoreAt) -> frozenset[str]:
     match term.cause:
-        case Cause.MEASURE:
+        case Cause.MEASURE | Cause.COVERAGE:
             return frozenset({term.name})
         case Cause.CAP:
             profile = ready(blueprint).profiles.get(score.profile)
             caps = profile.caps if profile else ()
             return frozenset(name for cap, rule in caps if cap.name == term.name for name in rule.names)
-        case Cause.BLUEPRINT | Cause.STAGE:
+        case Cause.BLUEPRINT | Cause.STAGE | Cause.OVERRIDE:
             return frozenset()
-
-
-async def _points_at(session: AsyncSession, account_ids: Sequence[UUID], at: datetime) -> dict[UUID, int | None]:
-    account = each(account_ids)
-    newest = (
-        select(Score.micro_points)
-        .where(Score.account_id == account.c.id, Score.as_of <= at)
-        .order_by(Score.as_of.desc(), Score.recorded_at.desc(), Score.id.desc())
-        .limit(1)
-        .lateral("newest")
-    )
-    found = await session.execute(select(account.c.id, newest.c.micro_points).select_from(account.join(newest, true())))
-    return {row.id: row.micro_points for row in found}

@@ -1,4 +1,4 @@
-"""Scores with their terms, alerts, and the watch list."""
+"""Scores with their terms, overridden bands, alerts, and the watch list."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hub.health.vocabulary import AlertStatus, Band, WatchStatus
 from hub.kit.db import Base
 from hub.kit.ids import new_id
 
-__all__ = ["Alert", "AlertStatus", "Band", "Health", "Score", "Watch", "WatchStatus"]
+__all__ = ["Alert", "AlertStatus", "Band", "BandOverride", "Health", "Score", "Watch", "WatchStatus", "WatchStep"]
 
 
 class Score(Base):
@@ -22,6 +22,7 @@ class Score(Base):
     `terms` holds everything that the score was made from (`hub.health.terms`), so that it can be explained and made
     again. `micro_points` is None when the band is unknown. A row is written only when something that counts changed: a
     value that moved without moving a point makes no new row. Without a journey or a profile the names are empty.
+    `computed_band` is what the score says, `band` what is in effect: they differ while a person has overridden it.
     """
 
     __tablename__ = "score"
@@ -48,7 +49,8 @@ class Health(Base):
 
     `scored_at` is when it was last looked at, `changed_at` when the score last changed. `digest` stands for everything
     that counts in the score: as long as it stays the same, no new score is written. The row is also the account's lock:
-    whoever scores holds it, so no older result can replace a newer one.
+    whoever scores holds it, so no older result can replace a newer one. `revenue_minor` is what a year of the account
+    is worth as of the last look (see `watching.yearly_minor`; None: not known), by which roll-ups are weighted.
     """
 
     __tablename__ = "health"
@@ -63,6 +65,7 @@ class Health(Base):
     scored_at: Mapped[datetime]
     changed_at: Mapped[datetime]
     digest: Mapped[bytes] = mapped_column(LargeBinary)
+    revenue_minor: Mapped[int | None]
 
     # Every scoring updates every row: half-empty pages let PostgreSQL do it in place (HOT), at half the cost.
     __table_args__ = (
@@ -72,11 +75,37 @@ class Health(Base):
     )
 
 
+class BandOverride(Base):
+    """A person's word against the computed band, with a reason, until a moment. At most one of an account stands.
+
+    `ended_at` is when it was taken back, replaced, or seen to have run out; it counts no longer from the earlier of
+    `until` and `ended_at` on.
+    """
+
+    __tablename__ = "band_override"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    account_id: Mapped[UUID]
+    band: Mapped[str]
+    reason: Mapped[str]
+    made_by: Mapped[str]
+    made_at: Mapped[datetime]
+    until: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[str | None]
+
+    __table_args__ = (
+        Index("uq_band_override_standing", "account_id", unique=True, postgresql_where=text("ended_at IS NULL")),
+        Index(None, "account_id", text("made_at DESC")),
+    )
+
+
 class Alert(Base):
     """A change that needs attention. At most one is alive for an account and a rule.
 
-    `rearmed_at` is when the rule was first seen not to hold after the alert was opened; until then no other alert of
-    the same rule can open, even when a person has resolved this one.
+    Until `rearmed_at`, which the rule's re-arm policy decides, no other alert of the same rule can open, even when a
+    person has resolved this one. `ceased_at` is since when the rule has not held (None: it holds). Until
+    `snoozed_until` nobody is reminded of it. `version` counts the changes of status, owner and snooze.
     """
 
     __tablename__ = "alert"
@@ -96,16 +125,24 @@ class Alert(Base):
     values: Mapped[dict[str, Any]]
     owner: Mapped[str | None]
     blueprint_version: Mapped[int]
+    ceased_at: Mapped[datetime | None]
+    snoozed_until: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(server_default=text("1"))
 
     __table_args__ = (
         Index("uq_alert_alive", "account_id", "rule", unique=True, postgresql_where=text("rearmed_at IS NULL")),
         Index(None, "status", text("opened_at DESC"), "id"),
+        Index(None, "owner", "opened_at"),
         Index(None, "account_id", text("opened_at DESC")),
     )
 
 
 class Watch(Base):
-    """An account being saved, from its entry until it recovered or was lost."""
+    """An account being saved, from its entry until it recovered or was lost; every status it had is a `WatchStep`.
+
+    An account that comes back has a new entry: the clock of an entry stops for good at its end. `version` counts the
+    changes of status, owner and next action.
+    """
 
     __tablename__ = "watch"
 
@@ -120,8 +157,27 @@ class Watch(Base):
     entered_at: Mapped[datetime]
     status_since: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    next_action_due: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(server_default=text("1"))
 
     __table_args__ = (
         Index("uq_watch_alive", "account_id", unique=True, postgresql_where=text("ended_at IS NULL")),
         Index(None, "ended_at", "entered_at"),
+        Index(None, "owner"),
     )
+
+
+class WatchStep(Base):
+    """A status that an entry of the watch list took, when, and by whom. Never changed."""
+
+    __tablename__ = "watch_step"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    watch_id: Mapped[UUID]
+    account_id: Mapped[UUID]
+    status: Mapped[str]
+    at: Mapped[datetime]
+    by: Mapped[str]
+    note: Mapped[str | None]
+
+    __table_args__ = (Index(None, "watch_id", "at", "id"),)

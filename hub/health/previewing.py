@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.blueprint.service import Blueprint
 from hub.health import store
 from hub.health.rating import profile_names, rate
+from hub.health.remembering import recall, windows_of, with_memory
 from hub.health.rules import ready
 from hub.health.section import Profiles
 from hub.health.service import with_standing
@@ -36,15 +37,16 @@ class Place:
 
 
 async def known(
-    session: AsyncSession, catalogue: Catalogue, account_ids: Collection[UUID], now: datetime
+    session: AsyncSession, blueprint: Blueprint, account_ids: Collection[UUID], now: datetime
 ) -> pl.DataFrame:
-    """All that a blueprint with these measures looks at: measures, facts, and the score and band as they stand. Three
-    statements, whatever the number of accounts."""
+    """All that a blueprint looks at: its measures, facts, the score and band as they stand, and how the score changed.
+    Four statements, whatever the number of accounts."""
     facts = await journeys.facts(session, list(account_ids), now)
     living = [UUID(account_id) for account_id in facts["account_id"]]
     before = await store.standings(session, living)
-    measures = await compute(session, catalogue, living, as_of=now)
-    return with_standing(measures.join(facts, on="account_id", how="inner", maintain_order="left"), before)
+    measures = await compute(session, blueprint.section("measures", Catalogue), living, as_of=now)
+    frame = with_standing(measures.join(facts, on="account_id", how="inner", maintain_order="left"), before)
+    return with_memory(frame, await recall(session, living, windows_of(blueprint), now))
 
 
 async def preview(session: AsyncSession, blueprint: Blueprint, frame: pl.DataFrame, now: datetime) -> dict[UUID, Place]:

@@ -15,9 +15,9 @@ from hub.access.service import Viewer
 from hub.accounts.queries import READERS, Account, matches
 from hub.health.explain import Cause, ScoreAt, Term
 from hub.health.history import Explanation, explain, score_at
-from hub.health.model import Alert, AlertStatus, Band, Health, Score, Watch, WatchStatus
+from hub.health.model import Alert, AlertStatus, Band, BandOverride, Health, Score, Watch, WatchStatus, WatchStep
 from hub.health.section import Indicator, Severity
-from hub.health.terms import CapTerm, IndicatorTerm, MeasureTerm, Terms, read_terms
+from hub.health.terms import CapTerm, IndicatorTerm, MeasureTerm, Override, Terms, read_terms
 from hub.kit.errors import NotFound
 from hub.kit.paging import AnySelect, Order, Page, Slice, among, read_page, read_pages
 
@@ -33,6 +33,7 @@ __all__ = [
     "AlertFilter",
     "AlertStatus",
     "Band",
+    "BandOverride",
     "CapTerm",
     "Cause",
     "Explanation",
@@ -40,6 +41,7 @@ __all__ = [
     "Indicator",
     "IndicatorTerm",
     "MeasureTerm",
+    "Override",
     "Score",
     "ScoreAt",
     "Severity",
@@ -48,6 +50,7 @@ __all__ = [
     "Watch",
     "WatchFilter",
     "WatchStatus",
+    "WatchStep",
     "read_terms",
 ]
 
@@ -57,6 +60,7 @@ BY_CHANGE = Order("change", Health.changed_at, Account.id, nullable=True)
 HISTORY = Order("scores", Score.as_of, Score.id, descending=True)
 ALERTS = Order("alerts", Alert.opened_at, Alert.id, descending=True)
 WATCH_LIST = Order("watch", Watch.entered_at, Watch.id)
+WATCH_STEPS = Order("steps", WatchStep.at, WatchStep.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +90,17 @@ class AlertFilter:
     severities: tuple[Severity, ...] = ()
     rules: tuple[str, ...] = ()
     owners: tuple[str, ...] = ()
+    snoozed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class WatchFilter:
-    """Which entries of the watch list; those that have ended only if asked for."""
+    """Which entries of the watch list; those that have ended only if asked for. `due_by`: whose next action is due."""
 
     statuses: tuple[WatchStatus, ...] = ()
     owners: tuple[str, ...] = ()
+    accounts: tuple[UUID, ...] = ()
+    due_by: datetime | None = None
     ended: bool = False
 
 
@@ -220,6 +227,10 @@ async def watch_list(session: AsyncSession, viewer: Viewer, page: Page, wanted: 
         query = query.where(among(Watch.status, wanted.statuses))
     if wanted.owners:
         query = query.where(among(Watch.owner, wanted.owners))
+    if wanted.accounts:
+        query = query.where(among(Watch.account_id, wanted.accounts))
+    if wanted.due_by is not None:
+        query = query.where(Watch.next_action_due <= wanted.due_by)
     return await read_page(session, Watch, query, WATCH_LIST, page)
 
 
@@ -228,6 +239,26 @@ async def watched(session: AsyncSession, viewer: Viewer, account_ids: Sequence[U
     viewer.require(*READERS)
     found = await session.execute(select(Watch).where(among(Watch.account_id, account_ids), Watch.ended_at.is_(None)))
     return {watch.account_id: watch for watch in found.scalars()}
+
+
+async def watch_steps(session: AsyncSession, viewer: Viewer, ids: Sequence[UUID]) -> dict[UUID, list[WatchStep]]:
+    """The statuses that each entry of the watch list had, the first first; at most 100 of each."""
+    viewer.require(*READERS)
+    found = await read_pages(session, WatchStep, ids, _steps_of, WATCH_STEPS, Page(100))
+    return {entry_id: steps.rows for entry_id, steps in found.items()}
+
+
+def _steps_of(watch_id: ColumnElement[UUID]) -> AnySelect:
+    return select(WatchStep).where(WatchStep.watch_id == watch_id)
+
+
+async def overrides(session: AsyncSession, viewer: Viewer, account_ids: Sequence[UUID]) -> dict[UUID, BandOverride]:
+    """The newest override of each account that nobody has taken back; it may have run out by now (`until`)."""
+    viewer.require(*READERS)
+    found = await session.execute(
+        select(BandOverride).where(among(BandOverride.account_id, account_ids), BandOverride.ended_at.is_(None))
+    )
+    return {override.account_id: override for override in found.scalars()}
 
 
 def _portfolio(query: AnySelect, wanted: AccountFilter) -> AnySelect:
@@ -269,4 +300,6 @@ def _alerts(wanted: AlertFilter) -> list[ColumnElement[bool]]:
         conditions.append(among(Alert.rule, wanted.rules))
     if wanted.owners:
         conditions.append(among(Alert.owner, wanted.owners))
+    if wanted.snoozed is not None:
+        conditions.append(Alert.snoozed_until.is_not(None) if wanted.snoozed else Alert.snoozed_until.is_(None))
     return conditions

@@ -6,6 +6,7 @@ Rules of caps look at the score and the band as they were before this moment, th
 from __future__ import annotations
 
 from collections.abc import Mapping
+from uuid import UUID
 
 import polars as pl
 
@@ -13,6 +14,7 @@ from hub.health.bands import banded
 from hub.health.rules import ReadyProfile
 from hub.health.scoring import MICRO, micro, score
 from hub.health.section import Profiles
+from hub.health.terms import Override
 from hub.health.vocabulary import Band
 
 RATED = {
@@ -20,8 +22,14 @@ RATED = {
     "micro_points": pl.Int64,
     "coverage_ppm": pl.Int64,
     "band": pl.String,
+    "computed_band": pl.String,
+    "override": pl.String,
     "counting": pl.String,
 }
+
+COMPUTED_BEFORE = "computed band before"
+"""The band that the score itself gave before: hysteresis follows it, and no person's override. Without this column it
+is `band`. With a space in its name it is no measure's."""
 
 ROW = "row number"
 """A column for the time being; with a space in its name it is no measure's."""
@@ -48,8 +56,9 @@ def rate(frame: pl.DataFrame, names: pl.Series, profiles: Mapping[str, ReadyProf
 
     `frame` has measures and facts, among them `score` and `band` as they were before; `names` is the name of the
     profile that applies to each row (null: none). Columns given: those of `RATED`. `micro_points` is null where the
-    band is unknown. `counting` is the JSON of everything that counts in the score, the greater part of `Score.terms`:
-    two scores with the same text are made of the same parts. Without a profile nothing is known.
+    band is unknown. `band` is the computed one, until `overridden` lays a person's word over it. `counting` is the JSON
+    of everything that counts in the score, the greater part of `Score.terms`: two scores with the same text are made of
+    the same parts. Without a profile nothing is known.
     """
     numbered = frame.with_row_index(ROW)
     parts = [numbered.select(ROW, *_unrated()).filter(names.is_null())]
@@ -68,10 +77,19 @@ def profile_names(frame: pl.DataFrame, profiles: Profiles) -> pl.Series:
     return places.join(table, on=["segment", "stage"], how="left", nulls_equal=True, maintain_order="left")["profile"]
 
 
+def overridden(rated: pl.DataFrame, account_ids: pl.Series, overrides: Mapping[UUID, Override]) -> pl.DataFrame:
+    """`rated` with each override in force laid over the computed band; `override` is its JSON (null: none)."""
+    found = [overrides.get(UUID(account_id)) for account_id in account_ids]
+    bands = pl.Series("band", [one.band.value if one else None for one in found], dtype=pl.String)
+    stored = pl.Series("override", [one.stored() if one else None for one in found], dtype=pl.String)
+    return rated.with_columns(bands.zip_with(bands.is_not_null(), rated["computed_band"]), stored)
+
+
 def _unrated() -> list[pl.Expr]:
     nothing = dict.fromkeys(COUNTING, "[]") | {"uncapped": "null", "computed": "null", "purple": "false"}
     text = "{" + ",".join(f'"{name}":{value}' for name, value in nothing.items()) + "}"
-    known = {"coverage_ppm": pl.lit(0), "band": pl.lit(Band.UNKNOWN.value), "counting": pl.lit(text)}
+    unknown = pl.lit(Band.UNKNOWN.value)
+    known = {"coverage_ppm": pl.lit(0), "band": unknown, "computed_band": unknown, "counting": pl.lit(text)}
     return [known.get(name, pl.lit(None)).cast(kind).alias(name) for name, kind in RATED.items()]
 
 
@@ -81,16 +99,21 @@ def _rate(frame: pl.DataFrame, ready: ReadyProfile) -> pl.DataFrame:
     capped = _cap(score(profile, frame), frame, ready)
     enough = pl.col("coverage_ppm") >= micro(profile.floor)
     rated = capped.with_columns(
-        frame["band"].alias("before"), pl.when(enough).then("computed").alias("micro_points")
+        frame[COMPUTED_BEFORE if COMPUTED_BEFORE in frame.columns else "band"].alias("before"),
+        pl.when(enough).then("computed").alias("micro_points"),
     ).with_columns(banded(profile.bands, pl.col("micro_points"), pl.col("before")).alias("band"))
     rated = rated.with_columns(_is_purple(frame, rated, ready).alias("purple"))
     terms = list(profile.measures())
     return rated.with_columns(
         pl.when("purple").then(pl.lit(Band.PURPLE.value)).otherwise("band").alias("band"),
+        pl.lit(None, pl.String).alias("override"),
         pl.lit(ready.name).alias("profile"),
         pl.lit([str(indicator) for indicator, _, _ in terms]).alias("indicators"),
         pl.lit([measure for _, measure, _ in terms]).alias("measures"),
-    ).select(*list(RATED)[:-1], _counting().alias("counting"))
+    ).select(
+        *(pl.col("band").alias(name) if name == "computed_band" else name for name in list(RATED)[:-1]),
+        _counting().alias("counting"),
+    )
 
 
 def _cap(scored: pl.DataFrame, frame: pl.DataFrame, ready: ReadyProfile) -> pl.DataFrame:

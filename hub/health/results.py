@@ -11,7 +11,9 @@ from uuid import UUID
 import orjson
 import polars as pl
 
+from hub.health.rating import COMPUTED_BEFORE
 from hub.health.vocabulary import Band
+from hub.health.watching import REVENUE, yearly_minor
 from hub.kit.ids import new_id
 
 
@@ -30,19 +32,22 @@ class Standing:
 @dataclass(frozen=True, slots=True)
 class Result:
     """The health of an account as it was decided now; `terms` is the JSON of `Score.terms`. When nothing that counts
-    has changed, the score and the moment of the change are those that stand."""
+    has changed, the score and the moment of the change are those that stand. `band` is the one in effect.
+    `revenue_minor` is what a year of the account is worth now."""
 
     account_id: UUID
     score_id: UUID
     micro_points: int | None
     coverage_ppm: int
     band: Band
+    computed_band: Band
     segment: str
     stage: str
     profile: str
     terms: str
     changed_at: datetime
     digest: bytes
+    revenue_minor: int | None
 
 
 def results(
@@ -59,14 +64,18 @@ def results(
             frame["segment"].fill_null("").alias("segment"),
             frame["stage"].fill_null("").alias("stage"),
             rated["profile"].fill_null("").alias("profile"),
-            *rated.select("micro_points", "coverage_ppm", "band", "counting"),
-            frame["band"].alias("previous_band"),
+            *rated.select("micro_points", "coverage_ppm", "band", "computed_band", "override", "counting"),
+            frame[COMPUTED_BEFORE if COMPUTED_BEFORE in frame.columns else "band"].alias("previous_band"),
+            (frame[REVENUE] if REVENUE in frame.columns else pl.Series([None] * frame.height)).alias("revenue"),
             _values(frame, list(measures)),
         ]
     )
     found = []
-    for account, segment, stage, profile, points, coverage, band, counting, previous, values in table.iter_rows():
-        digest = _digest(segment, stage, profile, points, coverage, band, counting)
+    for row in table.iter_rows():
+        account, segment, stage, profile, points, coverage, band, computed, override, counting, *rest = row
+        previous, revenue, values = rest
+        against = (computed, override) if override else ()
+        digest = _digest(segment, stage, profile, points, coverage, band, counting, *against)
         stood = before.get(account_id := UUID(account))
         same = stood is not None and stood.digest == digest
         found.append(
@@ -76,20 +85,24 @@ def results(
                 points,
                 coverage,
                 Band(band),
+                Band(computed),
                 segment,
                 stage,
                 profile,
-                terms_text(counting, previous, values),
+                terms_text(counting, previous, values, override),
                 stood.changed_at if stood and same else now,
                 digest,
+                yearly_minor(revenue),
             )
         )
     return found
 
 
-def terms_text(counting: str, previous_band: str | None, values: str) -> str:
-    """`Score.terms` as JSON: what counts, the band before, and the values of all measures (a JSON object)."""
-    return f'{counting[:-1]},"previous_band":{orjson.dumps(previous_band).decode()},"values":{values}}}'
+def terms_text(counting: str, previous_band: str | None, values: str, override: str | None = None) -> str:
+    """`Score.terms` as JSON: what counts, the computed band before, the values of all measures (a JSON object), and a
+    person's word against the band, where there is one."""
+    against = f',"override":{override}' if override else ""
+    return f'{counting[:-1]},"previous_band":{orjson.dumps(previous_band).decode()},"values":{values}{against}}}'
 
 
 def is_new(result: Result, before: Mapping[UUID, Standing]) -> bool:

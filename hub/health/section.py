@@ -11,20 +11,22 @@ profiles:
     purple: "nps >= 9"      # green and this: referenceable
 alerts:
   active_people_decline: {when: "active_people_28d < 0.8 * active_people_prev_28d", severity: high, watch: true}
+  score_falls: {when: "score_change_30d <= -15", rearm: 7d}   # quiet for a week after somebody dealt with it
 ```
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from itertools import pairwise
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, RootModel, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, RootModel, model_validator
 
-from hub.blueprint.values import Entry, Name
+from hub.blueprint.values import Duration, Entry, Name
 
 MOST_MEASURES = 60
 """How many measures a profile may weigh: which of them have a value is kept as the bits of one integer."""
@@ -137,16 +139,50 @@ class Profile(Entry):
                 yield indicator, name, measure
 
 
+class Rearm(Entry):
+    """When a resolved alert is armed again, so that its rule may open another one; until then it stays quiet.
+
+    `ceased_for`: its rule has not held for so long. `after`: it was resolved so long ago, whether or not the rule has
+    ceased to hold. `by_hand`: a person says so. With none of them: as soon as the rule has ceased to hold.
+    """
+
+    ceased_for: Duration | None = None
+    after: Duration | None = None
+    by_hand: bool = False
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.ceased_for is not None) + (self.after is not None) + self.by_hand > 1:
+            raise ValueError("say one of ceased_for, after and by_hand")
+        return self
+
+    def arms(self, resolved_at: datetime, ceased_at: datetime | None, now: datetime) -> bool:
+        """Whether an alert, resolved then, whose rule has not held since `ceased_at` (None: it holds), is armed now."""
+        if self.by_hand:
+            return False
+        if self.after is not None:
+            return now >= resolved_at + self.after
+        return ceased_at is not None and now >= ceased_at + (self.ceased_for or timedelta(0))
+
+
+def _as_rearm(value: Any) -> Any:
+    """`7d` is short for `{after: 7d}`, `by_hand` for `{by_hand: true}`, `ceased` for `{}`."""
+    if isinstance(value, str):
+        return {"ceased": {}, "by_hand": {"by_hand": True}}.get(value, {"after": value})
+    return value
+
+
 class AlertRule(Entry):
     """While `when` holds, an alert is open; with `watch` the account is on the watch list meanwhile.
 
-    `owner` is who looks after it; without one it is the account's owner.
+    `owner` is who looks after it; without one it is the account's owner. `rearm` is when it may open again.
     """
 
     when: str
     severity: Severity = Severity.MEDIUM
     watch: bool = False
     owner: str | None = None
+    rearm: Annotated[Rearm, BeforeValidator(_as_rearm, json_schema_input_type=str | Rearm)] = Rearm()
 
 
 class Profiles(RootModel[dict[str, Profile]]):

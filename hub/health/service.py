@@ -14,25 +14,22 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 import polars as pl
-from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.access.service import Role, Viewer, audit
 from hub.blueprint.service import Blueprint
 from hub.health import store
 from hub.health.explain import Cause, ScoreAt, Term
-from hub.health.following import alert_fact, follow_alerts, follow_watch
-from hub.health.history import Explanation, Trend, explain, score_at, trends
-from hub.health.model import Alert
-from hub.health.rating import profile_names, rate
+from hub.health.following import BAND_BEFORE, follow_alerts, follow_watch
+from hub.health.history import Explanation, explain, score_at
+from hub.health.rating import overridden, profile_names, rate
+from hub.health.remembering import overrides, recall, windows_of, with_changes, with_memory
 from hub.health.results import Result, Standing, is_new, results
 from hub.health.rules import ready
 from hub.health.scoring import MICRO
 from hub.health.section import Profiles
-from hub.health.vocabulary import AlertStatus, Band
+from hub.health.vocabulary import Band
 from hub.journeys import service as journeys
 from hub.journeys.telling import Told, tell
-from hub.kit.errors import Invalid, NotFound
 from hub.measures.service import Catalogue, compute
 
 __all__ = [
@@ -41,13 +38,9 @@ __all__ = [
     "ScoreAt",
     "ScoringResult",
     "Term",
-    "Trend",
-    "acknowledge_alert",
     "explain",
-    "resolve_alert",
     "score_accounts",
     "score_at",
-    "trends",
 ]
 
 
@@ -89,72 +82,24 @@ async def score_accounts(
     catalogue = blueprint.section("measures", Catalogue)
     measures = await compute(session, catalogue, current, as_of=now)
     frame = measures.join(facts, on="account_id", how="inner", maintain_order="left")
-    frame = await journeys.progress(session, blueprint, with_standing(frame, before), now)
+    memory = await recall(session, current, windows_of(blueprint), now)
+    frame = await journeys.progress(session, blueprint, with_memory(with_standing(frame, before), memory), now)
     names = profile_names(frame, blueprint.section("profiles", Profiles))
-    rated = rate(frame, names, ready(blueprint).profiles)
+    rated = overridden(rate(frame, names, ready(blueprint).profiles), frame["account_id"], overrides(memory))
 
     decided = results(frame, rated, catalogue, before, now)
     written = await store.keep_health(session, decided, before.keys(), now)
     changed = [one for one in decided if one.account_id in written and is_new(one, before)]
     await store.keep_scores(session, changed, blueprint.version, now)
-    told = [fact for one in changed for fact in _told(one, before.get(one.account_id), now)]
-    judged = _judged(frame, rated, written)
+    versions = {id_: one.blueprint_version for id_, one in memory.items()}
+    told = [fact for one in changed for fact in _told(one, before.get(one.account_id), blueprint, versions, now)]
+    judged = with_changes(_judged(frame, rated, written), memory)
     opened, alive, alert_facts = await follow_alerts(session, blueprint, judged, now)
     watch_facts = await follow_watch(session, judged, opened, alive, now)
     await tell(session, [*told, *alert_facts, *watch_facts], now)
     if then is not None:
         await then(session, blueprint, judged, {id_: stood.scored_at for id_, stood in before.items()}, now)
     return ScoringResult(frozenset(written), frozenset(one.account_id for one in changed), _deadlines(frame))
-
-
-async def acknowledge_alert(session: AsyncSession, viewer: Viewer, alert_id: UUID, now: datetime) -> Alert:
-    """Note that somebody has seen an alert; once is enough, a second time changes nothing.
-
-    Raises `NotAllowed` (it takes a csm or an admin), `NotFound`, and `Invalid` when the alert is resolved already.
-    """
-    seen = {"status": AlertStatus.ACKNOWLEDGED, "acknowledged_at": now, "acknowledged_by": viewer.actor}
-    return await _change_alert(session, viewer, alert_id, {AlertStatus.OPEN}, seen, now)
-
-
-async def resolve_alert(session: AsyncSession, viewer: Viewer, alert_id: UUID, now: datetime) -> Alert:
-    """End an alert by hand. It stays quiet until its rule has ceased to hold; then it may open again as a new one.
-
-    Raises `NotAllowed` (it takes a csm or an admin) and `NotFound`. Resolving it again changes nothing.
-    """
-    alive = {AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED}
-    ended = {"status": AlertStatus.RESOLVED, "resolved_at": now, "resolved_by": viewer.actor}
-    return await _change_alert(session, viewer, alert_id, alive, ended, now)
-
-
-async def _change_alert(
-    session: AsyncSession,
-    viewer: Viewer,
-    alert_id: UUID,
-    wanted: set[AlertStatus],
-    values: dict[str, Any],
-    now: datetime,
-) -> Alert:
-    """Give an alert a new status, if it has one of those wanted; tell and note it only then."""
-    viewer.require(Role.CSM)
-    status: AlertStatus = values["status"]
-    changed = await session.execute(
-        update(Alert)
-        .where(Alert.id == alert_id, Alert.status.in_(wanted))
-        .values(**values, updated_at=now)
-        .returning(Alert.id)
-    )
-    alert = (
-        await session.execute(select(Alert).where(Alert.id == alert_id), execution_options={"populate_existing": True})
-    ).scalar_one_or_none()
-    if alert is None:
-        raise NotFound("There is no such alert.")
-    if changed.first() is not None:
-        topic = f"alert.{status}"
-        await audit(session, viewer, topic, f"account:{alert.account_id}", {"alert_id": str(alert_id)}, now=now)
-        await tell(session, [alert_fact(topic, alert_id, str(alert.account_id), alert.rule, viewer.actor, now)], now)
-    elif alert.status == AlertStatus.RESOLVED and status is not AlertStatus.RESOLVED:
-        raise Invalid("The alert is resolved already.", remedy="It opens again by itself when its rule holds again.")
-    return alert
 
 
 def with_standing(frame: pl.DataFrame, before: Mapping[UUID, Standing]) -> pl.DataFrame:
@@ -171,7 +116,9 @@ def with_standing(frame: pl.DataFrame, before: Mapping[UUID, Standing]) -> pl.Da
 
 def _judged(frame: pl.DataFrame, rated: pl.DataFrame, written: Collection[UUID]) -> pl.DataFrame:
     """The accounts that were written, with their new score and band."""
-    judged = frame.with_columns((rated["micro_points"] / MICRO).alias("score"), rated["band"])
+    judged = frame.with_columns(
+        (rated["micro_points"] / MICRO).alias("score"), rated["band"], frame["band"].alias(BAND_BEFORE)
+    )
     return judged.filter(pl.col("account_id").is_in([str(account_id) for account_id in written]))
 
 
@@ -180,16 +127,23 @@ def _deadlines(frame: pl.DataFrame) -> dict[UUID, datetime]:
     return {UUID(account_id): deadline for account_id, deadline in found.iter_rows()}
 
 
-def _told(result: Result, stood: Standing | None, now: datetime) -> list[Told]:
-    """A new score, and a new band where it has one. An account that was never scored was unknown."""
+def _told(
+    result: Result, stood: Standing | None, blueprint: Blueprint, versions: Mapping[UUID, int | None], now: datetime
+) -> list[Told]:
+    """A new score, and a new band where it has one. An account that was never scored was unknown.
+
+    `new_blueprint` is said where the score before was made by another version: that is (also) why it changed.
+    """
     account_id, band_before = str(result.account_id), stood.band if stood else Band.UNKNOWN
-    facts = {
+    facts: dict[str, Any] = {
         "score_id": str(result.score_id),
         "previous_score_id": str(stood.score_id) if stood else None,
         "micro_points": result.micro_points,
         "band": str(result.band),
         "previous_band": str(stood.band) if stood else None,
     }
+    if versions.get(result.account_id) not in (None, blueprint.version):
+        facts["new_blueprint"] = blueprint.version
     told = [Told("score.changed", account_id, payload=facts)]
     if result.band is not band_before:
         told.append(

@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Table, delete, select, text, update
+from sqlalchemy import Row, Table, case, delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.health.alerts import AlertChanges, StandingAlert
-from hub.health.model import Alert, Health, Score, Watch
+from hub.health.model import Alert, Health, Score, Watch, WatchStep
 from hub.health.results import Result, Standing
 from hub.health.vocabulary import AlertStatus, Band, WatchStatus
 from hub.health.watching import Entry
@@ -23,6 +23,7 @@ SCORE: Table = Score.__table__  # type: ignore[assignment]  # a mapped class's t
 HEALTH: Table = Health.__table__  # type: ignore[assignment]  # as above
 ALERT: Table = Alert.__table__  # type: ignore[assignment]  # as above
 WATCH: Table = Watch.__table__  # type: ignore[assignment]  # as above
+WATCH_STEP: Table = WatchStep.__table__  # type: ignore[assignment]  # as above
 
 THE_HUB = "hub"
 """Who resolved an alert that resolved itself."""
@@ -88,6 +89,7 @@ async def keep_health(
         "stage": ("text", [one.stage for one in results]),
         "changed_at": ("timestamptz", [one.changed_at for one in results]),
         "digest": ("bytea", [one.digest for one in results]),
+        "revenue_minor": ("bigint", [one.revenue_minor for one in results]),
     }
     arrays = ", ".join(f"CAST(:{name} AS {kind}[])" for name, (kind, _) in columns.items())
     names = ", ".join(columns)
@@ -117,7 +119,7 @@ async def keep_scores(session: AsyncSession, results: Sequence[Result], version:
             one.micro_points,
             one.coverage_ppm,
             str(one.band),
-            str(one.band),
+            str(one.computed_band),
             one.segment,
             one.stage,
             one.profile,
@@ -148,13 +150,19 @@ async def keep_scores(session: AsyncSession, results: Sequence[Result], version:
 async def standing_alerts(session: AsyncSession, account_ids: Collection[UUID]) -> list[StandingAlert]:
     """The alerts of the accounts that are alive or not yet armed again."""
     found = await session.execute(
-        select(ALERT.c.id, ALERT.c.account_id, ALERT.c.rule, ALERT.c.status, ALERT.c["values"]).where(
-            among(ALERT.c.account_id, list(account_ids)), ALERT.c.rearmed_at.is_(None)
-        )
+        select(
+            ALERT.c.id,
+            ALERT.c.account_id,
+            ALERT.c.rule,
+            ALERT.c.status,
+            ALERT.c["values"],
+            ALERT.c.resolved_at,
+            ALERT.c.ceased_at,
+        ).where(among(ALERT.c.account_id, list(account_ids)), ALERT.c.rearmed_at.is_(None))
     )
     return [
-        StandingAlert(id_, str(account_id), rule, AlertStatus(status), values)
-        for id_, account_id, rule, status, values in found
+        StandingAlert(id_, str(account_id), rule, AlertStatus(status), values, resolved_at, ceased_at)
+        for id_, account_id, rule, status, values, resolved_at, ceased_at in found
     ]
 
 
@@ -177,18 +185,31 @@ async def update_alerts(session: AsyncSession, changes: AlertChanges, now: datet
 
 
 async def end_alerts(session: AsyncSession, changes: AlertChanges, now: datetime) -> set[UUID]:
-    """Resolve what ceased to hold and arm it again; returns the alerts that were alive until now."""
-    ended = [alert.id for alert in (*changes.resolved, *changes.rearmed)]
-    if not ended:
+    """Note whose rules ceased to hold or hold again, arm what is to be armed again, and resolve what is to be resolved;
+    returns the alerts that were alive until now."""
+    moved = {alert.id for alert in (*changes.rearmed, *changes.ceased, *changes.resumed)}
+    if moved:
+        rearmed, resumed = ([alert.id for alert in alerts] for alerts in (changes.rearmed, changes.resumed))
+        await session.execute(
+            update(ALERT)
+            .where(among(ALERT.c.id, list(moved)))
+            .values(
+                rearmed_at=case((among(ALERT.c.id, rearmed), now), else_=ALERT.c.rearmed_at),
+                ceased_at=case((among(ALERT.c.id, resumed), None), else_=func.coalesce(ALERT.c.ceased_at, now)),
+            )
+        )
+    if not changes.resolved:
         return set()
-    await session.execute(update(ALERT).where(among(ALERT.c.id, ended)).values(rearmed_at=now))
     found = await session.execute(
         update(ALERT)
-        .where(among(ALERT.c.id, ended), ALERT.c.status != AlertStatus.RESOLVED)
-        .values(status=AlertStatus.RESOLVED, resolved_at=now, resolved_by=THE_HUB, updated_at=now)
+        .where(among(ALERT.c.id, [alert.id for alert in changes.resolved]), ALERT.c.status != AlertStatus.RESOLVED)
+        .values(**_RESOLVED, resolved_at=now, resolved_by=THE_HUB, updated_at=now)
         .returning(ALERT.c.id)
     )
     return {id_ for (id_,) in found}
+
+
+_RESOLVED = {"status": AlertStatus.RESOLVED, "snoozed_until": None, "version": ALERT.c.version + 1}
 
 
 async def watched(session: AsyncSession, account_ids: Collection[UUID]) -> dict[str, Watched]:
@@ -221,8 +242,10 @@ async def update_watch(session: AsyncSession, changed: Sequence[tuple[Watched, E
     ]
     found = await session.execute(
         text(
-            "UPDATE watch SET status = u.status, reasons = u.reasons, revenue_at_risk_minor = u.revenue, "
+            "UPDATE watch SET reasons = u.reasons, revenue_at_risk_minor = u.revenue, "
+            "status = CASE WHEN u.moved THEN u.status ELSE watch.status END, "
             "status_since = CASE WHEN u.moved THEN :now ELSE watch.status_since END, "
+            "version = watch.version + CASE WHEN u.moved THEN 1 ELSE 0 END, "
             "ended_at = CASE WHEN u.ended THEN CAST(:now AS timestamptz) END "
             "FROM jsonb_to_recordset(CAST(:rows AS jsonb)) "
             "AS u(id uuid, status text, moved boolean, ended boolean, reasons jsonb, revenue bigint) "
@@ -231,6 +254,11 @@ async def update_watch(session: AsyncSession, changed: Sequence[tuple[Watched, E
         {"rows": json_text(rows), "now": now},
     )
     return {id_ for (id_,) in found}
+
+
+async def keep_steps(session: AsyncSession, steps: Sequence[Mapping[str, Any]]) -> None:
+    """Note the statuses that entries of the watch list took."""
+    await insert_rows(session, WATCH_STEP, steps)
 
 
 async def currencies(session: AsyncSession, account_ids: Collection[UUID]) -> dict[UUID, str]:
@@ -257,7 +285,7 @@ async def forget(session: AsyncSession, account_ids: Collection[UUID], now: date
     await session.execute(
         update(ALERT)
         .where(among(ALERT.c.account_id, ids), ALERT.c.status != AlertStatus.RESOLVED)
-        .values(status=AlertStatus.RESOLVED, resolved_at=now, resolved_by=THE_HUB, updated_at=now)
+        .values(**_RESOLVED, resolved_at=now, resolved_by=THE_HUB, updated_at=now)
     )
     await session.execute(
         update(ALERT).where(among(ALERT.c.account_id, ids), ALERT.c.rearmed_at.is_(None)).values(rearmed_at=now)

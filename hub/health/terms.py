@@ -1,18 +1,23 @@
 """Everything that a score was made from, as it is kept beside it.
 
 A score can be explained and made again from its terms alone: the values of all measures, what each weighed measure gave
-under which weight, what each cap took, and the band before (on which hysteresis depends). Stored as lists side by side,
+under which weight, what each cap took, the computed band before (on which hysteresis depends), and a person's word
+against the band. Stored as lists side by side,
 in the order of the profile, because JSONB does not keep the order of an object's keys.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from itertools import groupby
 from typing import Any
+from uuid import UUID
 
 from hub.health.section import Indicator
+from hub.health.vocabulary import Band
+from hub.kit.db import json_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,34 @@ class CapTerm:
 
 
 @dataclass(frozen=True, slots=True)
+class Override:
+    """A person's word against the computed band: which band, why, by whom, since when and until when."""
+
+    id: UUID
+    band: Band
+    reason: str
+    by: str
+    since: datetime
+    until: datetime
+
+    def stored(self) -> str:
+        """As JSON, the way it stands in `Score.terms`."""
+        return json_text(asdict(self))
+
+    @classmethod
+    def read(cls, stored: Mapping[str, Any]) -> Override:
+        """From `Score.terms`."""
+        return cls(
+            UUID(stored["id"]),
+            Band(stored["band"]),
+            stored["reason"],
+            stored["by"],
+            datetime.fromisoformat(stored["since"]),
+            datetime.fromisoformat(stored["until"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """All terms of one score. `uncapped` and `computed` are the micro-points before and after the caps, known even when
     the band is unknown because too little has a value; None only when nothing has."""
@@ -65,6 +98,7 @@ class Terms:
     measures: tuple[MeasureTerm, ...]
     caps: tuple[CapTerm, ...]
     values: Mapping[str, float]
+    override: Override | None = None
 
     def indicators(self) -> list[IndicatorTerm]:
         """The same by indicator, in the order of the profile."""
@@ -92,6 +126,7 @@ def read_terms(stored: Mapping[str, Any]) -> Terms:
         ),
         caps=tuple(CapTerm(*cap) for cap in caps),
         values=values,
+        override=Override.read(stored["override"]) if stored.get("override") else None,
     )
 
 

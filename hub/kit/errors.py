@@ -7,6 +7,7 @@ HubError                 something the person can act on: one line, and what to 
 ├── SchemaOutdated       the database is behind the code
 ├── NotFound             a named thing does not exist
 ├── Invalid              input that breaks a rule of the domain
+├── Conflict             what was to be changed has changed meanwhile
 └── NotAllowed           the viewer's role does not permit it
 ```
 
@@ -53,6 +54,10 @@ class Invalid(HubError):
     def __init__(self, message: str, *, remedy: str = "", path: tuple[str, ...] = ()) -> None:
         super().__init__(message, remedy=remedy)
         self.path = path
+
+
+class Conflict(HubError):
+    """Somebody wanted to change something as they had read it, and it is no longer so."""
 
 
 class NotAllowed(HubError):

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from hub.blueprint import service as blueprint
 from hub.blueprint.problems import BlueprintInvalid, Problem, in_reading_order
 from hub.blueprint.service import Blueprint, Document
+from hub.digests.section import Digest
 from hub.health import rules as health
 from hub.health.section import Alerts, Profiles
 from hub.journeys import rules as journeys
@@ -27,6 +28,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     "alerts": Alerts,
     "plays": Plays,
     "contact_budget": ContactBudget,
+    "digest": Digest,
 }
 """The sections of a blueprint, in the order in which a reader meets them."""
 

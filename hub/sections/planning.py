@@ -22,8 +22,8 @@ from hub.accounts.service import account_ids, how_many
 from hub.blueprint import service as blueprints
 from hub.blueprint.service import Blueprint, Change
 from hub.health.previewing import Place, known, preview
+from hub.health.remembering import windows_of
 from hub.kit.errors import Invalid, NotFound
-from hub.measures.section import Catalogue
 from hub.sections.document import check
 
 BATCH: Final = 1000
@@ -115,13 +115,14 @@ async def _compare(
     first: int,
     now: datetime,
 ) -> None:
-    frame = await known(session, draft.section("measures", Catalogue), batch, now)
+    frame = await known(session, draft, batch, now)
     after = await preview(session, draft, frame, now)
     before: Mapping[UUID, Place] = {}
     if current is not None:
-        # Measuring is most of the work: a draft that measures the same things needs it once.
+        # Measuring is most of the work: a draft that looks at the same things needs it once.
         same = current.document.get("measures") == draft.document.get("measures")
-        frame = frame if same else await known(session, current.section("measures", Catalogue), batch, now)
+        same = same and windows_of(current) == windows_of(draft)
+        frame = frame if same else await known(session, current, batch, now)
         before = await preview(session, current, frame, now)
     moved = {id_: place for id_, place in after.items() if place != before.get(id_, Place())}
     found.accounts += len(batch)

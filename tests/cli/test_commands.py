@@ -6,9 +6,15 @@ import re
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from typer.testing import CliRunner
 
+from hub.accounts.model import Account
 from hub.cli import app
+from hub.health.model import Alert
+from hub.kit.ids import new_id
+from hub.kit.runtime import open_kit
+from hub.kit.settings import Settings
 from hub.migrations.runner import head
 
 from .conftest import Hub
@@ -115,6 +121,7 @@ async def test_the_plugins_in_the_box_are_ready(hub: Hub) -> None:
     """What is installed is listed without a database."""
     rows = (await hub("plugin", "list", "--json")).json
     assert [(row["plugin"], row["state"]) for row in rows] == [
+        ("email", "ready"),
         ("inapp", "ready"),
         ("segment", "ready"),
         ("stripe", "ready"),
@@ -147,3 +154,41 @@ def test_every_command_has_help() -> None:
         ended = CliRunner().invoke(app, [*command, "--help"])
         assert ended.exit_code == 0, command
         assert "Usage" in ended.output
+
+
+async def test_health_is_looked_after_at_the_shell(hub: Hub, settings: Settings) -> None:
+    """An override, the watch list and alerts, under the name of whoever sits there; each again as JSON."""
+    async with open_kit(settings) as kit, kit.transaction() as session:
+        now = kit.clock.now()
+        account = Account(id=new_id(), name="Acme", time_zone="UTC", facts={}, created_at=now, first_seen_at=now)
+        session.add(account)
+        alert = Alert(
+            account_id=account.id,
+            rule="decline",
+            severity="high",
+            status="open",
+            opened_at=now,
+            updated_at=now,
+            values={},
+            blueprint_version=1,
+        )
+        session.add(alert)
+    said = await hub("health", "override", "Acme", "red", "--reason", "Their sponsor left", "--until", "7d")
+    assert said.out.startswith("Acme is red until ")
+    assert (await hub("health", "restore", "Acme")).out == "The computed band of Acme is in effect.\n"
+    added = (await hub("watch", "add", "Acme", "--reason", "They said so", "--json")).json
+    moved = await hub("watch", "move", added["id"], "saving", "--note", "We meet")
+    assert moved.out == f"{added['id']} is saving.\n"
+    await hub("watch", "assign", added["id"], "--to", "ben")
+    await hub("watch", "plan", added["id"], "Call them", "--due", "2d")
+    [listed] = (await hub("watch", "list", "--owner", "ben", "--json")).json
+    assert (listed["account"], listed["status"], listed["next_action"]) == ("Acme", "saving", "Call them")
+    [open_alert] = (await hub("alerts", "list", "--json")).json
+    for command in (("ack",), ("assign", "--to", "ben"), ("snooze", "--until", "3d"), ("resolve",), ("rearm",)):
+        assert (await hub("alerts", command[0], open_alert["id"], *command[1:])).out.startswith("1 "), command
+    refused = await hub("alerts", "ack", open_alert["id"], "--json")
+    assert (refused.code, refused.json["refused"][0]["message"]) == (1, "The alert is resolved already.")
+    assert (await hub("alerts", "list")).out == "Nothing needs attention.\n"
+    async with open_kit(settings) as kit, kit.reading() as session:
+        actors = await session.execute(text("SELECT DISTINCT split_part(actor, ':', 1) FROM audit_entry"))
+        assert list(actors.scalars()) == ["shell"]

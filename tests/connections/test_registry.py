@@ -102,7 +102,7 @@ def test_strictly_a_broken_plugin_stops_the_hub(folder: Path, how: str) -> None:
 def test_the_plugins_in_the_box_load() -> None:
     """The installed plugins register their connectors without a complaint."""
     found = load(entry_points(group=GROUP), strict=True)
-    assert {"inapp", "segment", "stripe"} <= set(found.connectors)
+    assert {"email", "inapp", "segment", "stripe"} <= set(found.connectors)
     assert found.broken == ()
 
 

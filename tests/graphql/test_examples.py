@@ -25,11 +25,12 @@ EARLIER = (NOW - 10 * DAY).isoformat()
 STATEMENTS: dict[str, tuple[int, dict[str, Any], Role]] = {
     "account_page": (20, {"account": ACCOUNT}, Role.CSM),
     "alerts": (3, {}, Role.CSM),
-    "health_explained": (7, {"account": ACCOUNT, "from": EARLIER, "to": NOW.isoformat()}, Role.CSM),
+    "health_explained": (10, {"account": ACCOUNT, "from": EARLIER, "to": NOW.isoformat()}, Role.CSM),
     "my_day": (5, {"owner": ["ada@hub.example"]}, Role.CSM),
     "portfolio": (4, {}, Role.CSM),
     "references": (3, {}, Role.MARKETING),
-    "watch_list": (4, {}, Role.CSM),
+    "segments": (3, {"account": ACCOUNT}, Role.CSM),
+    "watch_list": (5, {}, Role.CSM),
 }
 """What each example costs in SQL statements, with its variables and the role that asks."""
 

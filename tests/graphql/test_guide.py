@@ -35,6 +35,7 @@ ACCOUNT = f"acc_{key('account', 0).hex}"
 VARIABLES = {
     "account": ACCOUNT,
     "ids": [ACCOUNT, f"tsk_{key('nobody').hex}"],
+    "alerts": [f"alt_{key('alert', 0).hex}", f"alt_{key('nobody').hex}"],
     "from": (NOW - 10 * DAY).isoformat(),
 }
 

@@ -111,7 +111,9 @@ def test_mutations_take_one_input_and_answer_a_union_with_refusals() -> None:
         assert result.name == f"{name[0].upper()}{name[1:]}Result"
         success, *refusals = [member.name for member in result.types]
         assert not success.startswith("Not")
+        versioned = "expectedVersion" in field.args["input"].type.of_type.fields
         assert refusals[:3] == ["NotAllowed", "NotFound", "InvalidInput"]  # behind them, refusals of its own
+        assert ("Conflict" in refusals) is versioned
 
 
 def test_the_scalars_are_few() -> None:

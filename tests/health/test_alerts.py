@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
@@ -13,13 +14,14 @@ from hub.health.vocabulary import AlertStatus
 from hub.measures.rules import Rule
 
 RULE = "use < 0.8 * before AND before >= 3"
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
 DECLINE = ReadyAlert("decline", AlertRule(when=RULE), Rule.parse(RULE, {"use", "before"}))
 
 
 def _follow(accounts: dict[str, tuple[float | None, float | None]], *standing: StandingAlert) -> AlertChanges:
     rows = [{"account_id": name, "use": use, "before": before} for name, (use, before) in accounts.items()]
     schema: dict[str, Any] = {"account_id": pl.String, "use": pl.Float64, "before": pl.Float64}
-    return follow((DECLINE,), pl.DataFrame(rows, schema=schema), standing)
+    return follow((DECLINE,), pl.DataFrame(rows, schema=schema), standing, NOW)
 
 
 def _standing(status: AlertStatus, **values: float) -> StandingAlert:
@@ -49,8 +51,8 @@ def test_it_is_kept_up_to_date() -> None:
 def test_it_resolves_itself() -> None:
     """When the rule does not hold any more, or when its values have become unknown."""
     standing = _standing(AlertStatus.OPEN)
-    assert _follow({"a": (9, 10)}, standing) == AlertChanges(resolved=[standing])
-    assert _follow({"a": (None, 10)}, standing) == AlertChanges(resolved=[standing])
+    assert _follow({"a": (9, 10)}, standing) == AlertChanges(resolved=[standing], rearmed=[standing])
+    assert _follow({"a": (None, 10)}, standing) == AlertChanges(resolved=[standing], rearmed=[standing])
 
 
 def test_resolved_by_a_person_it_stays_quiet_until_the_rule_has_ceased_to_hold() -> None:
@@ -64,4 +66,4 @@ def test_resolved_by_a_person_it_stays_quiet_until_the_rule_has_ceased_to_hold()
 def test_a_rule_that_is_gone_does_not_hold() -> None:
     """An alert whose rule the blueprint no longer has is resolved."""
     gone = StandingAlert("id", "a", "retired", AlertStatus.OPEN, {})
-    assert _follow({"a": (9, 10)}, gone) == AlertChanges(resolved=[gone])
+    assert _follow({"a": (9, 10)}, gone) == AlertChanges(resolved=[gone], rearmed=[gone])

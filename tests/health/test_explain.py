@@ -49,6 +49,7 @@ def _score(name: str, rules: Rules, values: Values, *, version: int = 1, caps: t
         rated["micro_points"],
         rated["coverage_ppm"],
         Band(rated["band"]),
+        Band(rated["computed_band"]),
         terms,
     )
 
@@ -108,14 +109,14 @@ def test_knowing_less_is_part_of_the_measure_s_term() -> None:
     rules = _rules(smb=_profile(use=3, nps=1))
     before = _score("smb", rules, {"use": 80, "nps": 0})
     after = _score("smb", rules, {"use": 80, "nps": None})
-    assert _parts(before, after, rules, rules) == {("measure", "nps"): 20_000_000}
+    assert _parts(before, after, rules, rules) == {("coverage", "nps"): 20_000_000}
 
 
 def test_from_nothing_known_to_something() -> None:
     """A score out of nothing is explained from 0."""
     rules = _rules(smb=_profile(use=1))
     before, after = _score("smb", rules, {"use": None}), _score("smb", rules, {"use": 70})
-    assert _parts(before, after, rules, rules) == {("measure", "use"): 70_000_000}
+    assert _parts(before, after, rules, rules) == {("coverage", "use"): 70_000_000}
 
 
 def test_another_stage_is_a_term_of_its_own() -> None:

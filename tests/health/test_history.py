@@ -10,7 +10,7 @@ import pytest
 
 from hub.blueprint import service as blueprints
 from hub.health.explain import Cause, ScoreAt
-from hub.health.history import Direction, Explanation, explain, score_at, trends
+from hub.health.history import Explanation, explain, score_at
 from hub.health.model import Score
 from hub.health.terms import read_terms
 from hub.kit.errors import NotFound
@@ -178,24 +178,3 @@ async def test_nobody_is_not_explained(world: World) -> None:
     async with world.kit.reading() as session:
         with pytest.raises(NotFound):
             await explain(session, uuid4(), world.now, world.now)
-
-
-async def test_trends_of_many_accounts(world: World) -> None:
-    """Then and now of a whole page in two statements; a young account has no past."""
-    rising, steady, young, never = [await world.account() for _ in range(4)]
-    await world.event(rising, "product.used", people=5)
-    await world.event(steady, "product.used", people=5)
-    await world.score(rising, steady)
-    since = world.now
-    world.now += DAY
-    await world.event(rising, "product.used", people=9)
-    await world.event(young, "product.used", people=9)
-    await world.score(rising, steady, young)
-    async with world.kit.reading() as session:
-        found = await trends(session, [rising, steady, young, never], since, world.now)
-    assert {account: trend.direction for account, trend in found.items()} == {
-        rising: Direction.RISING,
-        steady: Direction.STEADY,
-        young: Direction.UNKNOWN,
-    }
-    assert (found[rising].before, found[rising].after) == (50_000_000, 90_000_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from pydantic import ValidationError
 
 from hub.blueprint.service import Blueprint
 from hub.health.rules import problems, ready
-from hub.health.section import Bands, Profile, Profiles
+from hub.health.section import AlertRule, Bands, Profile, Profiles, Rearm
 
 CURVE = [[0, 0], [10, 100]]
 MEASURES = {name: {"kind": "count", "of": ["product.used"]} for name in ("use", "visits")}
@@ -126,3 +127,24 @@ def test_a_blueprint_is_made_ready_once() -> None:
     blueprint = Blueprint(1, document)
     assert ready(blueprint) is ready(blueprint)
     assert ready(blueprint).profiles["smb"].purple is not None
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("ceased", Rearm()),
+        ("7d", Rearm(after=timedelta(days=7))),
+        ("by_hand", Rearm(by_hand=True)),
+        ({"ceased_for": "36h"}, Rearm(ceased_for=timedelta(hours=36))),
+    ],
+)
+def test_when_an_alert_is_armed_again_can_be_said_shortly(said: Any, meant: Rearm) -> None:
+    """A span, a word, or the whole of it."""
+    assert AlertRule.model_validate({"when": "use > 1", "rearm": said}).rearm == meant
+
+
+@pytest.mark.parametrize("said", ["soon", {"after": "7d", "by_hand": True}, {"ceased_for": "0d"}])
+def test_one_way_of_arming_again_is_enough(said: Any) -> None:
+    """Two at once, nothing that is a span, and no time at all are refused."""
+    with pytest.raises(ValidationError):
+        AlertRule.model_validate({"when": "use > 1", "rearm": said})

@@ -12,8 +12,9 @@ from sqlalchemy import event, text
 
 from hub.access.service import Role, Viewer
 from hub.blueprint import service as blueprints
+from hub.health.handling import Acknowledge, Resolve, change_alert
 from hub.health.model import Watch
-from hub.health.service import acknowledge_alert, resolve_alert, score_accounts
+from hub.health.service import score_accounts
 from hub.health.terms import read_terms
 from hub.journeys.model import Stay
 from hub.kit.errors import Invalid, NotAllowed, NotFound
@@ -177,7 +178,7 @@ async def test_an_alert_opens_once_and_puts_the_account_on_the_watch_list(world:
     (entry,) = await world.rows(Watch, account)
     assert (entry.status, entry.owner, entry.ended_at) == ("at_risk", "anna", None)
     assert (entry.revenue_at_risk_minor, entry.currency) == (120_000, "EUR")
-    assert [reason["rule"] for reason in entry.reasons] == ["decline"]
+    assert [reason.get("rule") or reason["band"] for reason in entry.reasons] == ["decline", "red"]
     announced = await world.announced(account)
     assert (announced.count("alert.opened"), announced.count("watch.entered")) == (1, 1)
 
@@ -218,7 +219,7 @@ async def test_an_alert_that_a_person_resolved_stays_quiet_while_its_rule_holds(
     await world.score(account)
     (alert,) = await world.alerts(account)
     async with world.kit.transaction() as session:
-        await resolve_alert(session, CSM, alert.id, world.now)
+        await change_alert(session, CSM, alert.id, Resolve(), world.now)
     await world.event(account, "product.used", people=3)
     await world.score(account)
     (alert,) = await world.alerts(account)
@@ -237,13 +238,13 @@ async def test_acknowledging_is_noted_once(world: World) -> None:
     (alert,) = await world.alerts(account)
     for _ in range(2):
         async with world.kit.transaction() as session:
-            seen = await acknowledge_alert(session, CSM, alert.id, world.now)
+            seen = await change_alert(session, CSM, alert.id, Acknowledge(), world.now)
             assert (seen.status, seen.acknowledged_by, seen.acknowledged_at) == ("acknowledged", "key:anna", world.now)
     async with world.kit.transaction() as session:
-        await resolve_alert(session, CSM, alert.id, world.now)
+        await change_alert(session, CSM, alert.id, Resolve(), world.now)
     async with world.kit.transaction() as session:
         with pytest.raises(Invalid):
-            await acknowledge_alert(session, CSM, alert.id, world.now)
+            await change_alert(session, CSM, alert.id, Acknowledge(), world.now)
     async with world.kit.reading() as session:
         entries = (await session.execute(text("SELECT action, actor FROM audit_entry ORDER BY id"))).all()
     assert [tuple(entry) for entry in entries] == [("alert.acknowledged", "key:anna"), ("alert.resolved", "key:anna")]
@@ -254,9 +255,9 @@ async def test_alerts_are_for_those_who_look_after_customers(world: World) -> No
     """A viewer may not change them, and an alert that does not exist is said to be none."""
     async with world.kit.transaction() as session:
         with pytest.raises(NotAllowed):
-            await acknowledge_alert(session, Viewer("key:board", Role.VIEWER), uuid4(), world.now)
+            await change_alert(session, Viewer("key:board", Role.VIEWER), uuid4(), Acknowledge(), world.now)
         with pytest.raises(NotFound):
-            await resolve_alert(session, CSM, uuid4(), world.now)
+            await change_alert(session, CSM, uuid4(), Resolve(), world.now)
 
 
 async def test_a_churned_account_is_lost(world: World) -> None:
@@ -359,7 +360,7 @@ async def test_what_was_decided_stands_on_the_timeline(world: World) -> None:
     await world.score(account)
     (alert,) = await world.alerts(account)
     async with world.kit.transaction() as session:
-        await acknowledge_alert(session, CSM, alert.id, world.now)
+        await change_alert(session, CSM, alert.id, Acknowledge(), world.now)
     await world.score(account)
     assert await world.told(account) == [
         ("stage.entered", first_seen),

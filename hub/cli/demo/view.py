@@ -37,7 +37,7 @@ OVERVIEW = f"""
 query Demo {{
   {OF_BAND}
   watchList(first: 6) {{
-    nodes {{ reasons {{ rule }} revenueAtRisk {{ formatted }} account {{ name health {{ band points }} }} }}
+    nodes {{ reasons {{ rule band text }} revenueAtRisk {{ formatted }} account {{ name health {{ band points }} }} }}
   }}
   watched: watchList(first: 100) {{ nodes {{ id }} }}
   alerts(first: 100, filter: {{status: [OPEN, ACKNOWLEDGED]}}) {{ nodes {{ id }} }}
@@ -50,7 +50,7 @@ query Demo {{
 QUERIES = (
     (
         "who is at risk",
-        "{ watchList(first: 10) { nodes { account { name health { points band } } reasons { rule } } } }",
+        "{ watchList(first: 10) { nodes { account { name health { points band } } reasons { rule band } } } }",
     ),
     (
         "one account's story",
@@ -195,6 +195,13 @@ def _bands_in_a_line(bands: Mapping[str, int]) -> Text:
     return Text("   ").join(parts)
 
 
+def _reason(reason: Mapping[str, Any]) -> str:
+    """The alert's rule, the band, or somebody's word."""
+    band = f"{reason['band'].lower()} band" if reason["band"] else None
+    found: str = reason["rule"] or band or reason["text"]
+    return found.replace("_", " ")
+
+
 def _watch_list(entries: Sequence[Mapping[str, Any]]) -> Table:
     table = _list(4, elastic=2, right=frozenset({0, 3}))
     for entry in entries:
@@ -202,7 +209,7 @@ def _watch_list(entries: Sequence[Mapping[str, Any]]) -> Table:
         colour, _ = BANDS[health["band"]]
         points = "–" if health["points"] is None else f"{health['points']:.0f}"
         money = entry["revenueAtRisk"]["formatted"] if entry["revenueAtRisk"] else ""
-        reasons = ", ".join(sorted({reason["rule"].replace("_", " ") for reason in entry["reasons"]}))
+        reasons = ", ".join(sorted({_reason(reason) for reason in entry["reasons"]}))
         table.add_row(Text(points, style=f"bold {colour}"), Text(entry["account"]["name"]), Text(reasons), Text(money))
     return table
 

@@ -32,8 +32,10 @@ from hub.graphql.types.plays import (
     wanted_runs,
     wanted_tasks,
 )
+from hub.graphql.types.rollups import HealthRollUp
 from hub.graphql.types.timeline import Event, Thing, WantedEvents, wanted_events
 from hub.health import queries as health
+from hub.health import rollups
 from hub.plays import queries as plays
 from hub.timeline import queries as timeline
 
@@ -125,6 +127,12 @@ class Account(Node):
         info.context.spend(DEAR)
         found = await info.context.load(health.scores_at, self.key, as_of or info.context.now, known_at)
         return Health.then(found) if found else Health.now(self.key, None)
+
+    @resolved
+    def family_health(self, info: Info) -> HealthRollUp:
+        """The health of the account together with all accounts below it."""
+        info.context.spend(100)
+        return info.context.promise(HealthRollUp.of, rollups.of_families, self.key)
 
     @resolved
     async def alerts(

@@ -21,7 +21,9 @@ vocabulary(
     BLUEPRINT="A new version of the blueprint weighs things differently.",
     STAGE="Another stage, with another profile.",
     MEASURE="A measure has another value.",
+    COVERAGE="A measure has a value that had none, or has none any more: what is known weighs more, or less.",
     CAP="A limit of the profile took hold, or let go.",
+    OVERRIDE="A person set the band, or no longer does; always 0 points.",
 )
 
 
@@ -33,10 +35,12 @@ class ExplanationTerm:
     before_keys: strawberry.Private[tuple[UUID, ...]]
     after_keys: strawberry.Private[tuple[UUID, ...]]
     cause: Cause = about("What changed.")
-    name: str = about("The measure or the cap; `blueprint` or `stage` for these.")
+    name: str = about("The measure or the cap; `blueprint`, `stage` or `override` for these.")
     micro_points: int = about("Its part of the difference, in millionths of a point. The parts add up exactly.")
     points: float = about("The same in points.")
-    before: JSON | None = about("What it was: a value, a version, a profile's name, or what a cap took; null: nothing.")
+    before: JSON | None = about(
+        "What it was: a value, a version, a profile's name, what a cap took, a band and who set it; null: nothing."
+    )
     after: JSON | None = about("What it is now.")
 
     @resolved
@@ -79,7 +83,7 @@ class Explanation:
     after: Score = about("The score at the later moment.")
     micro_points: int = about("The difference, in millionths of a point, also where a band was unknown.")
     points: float = about("The same in points.")
-    terms: list[ExplanationTerm] = about("The parts of the difference: blueprint, stage, measures, caps.")
+    terms: list[ExplanationTerm] = about("The parts of the difference: blueprint, stage, measures, caps, override.")
 
     @classmethod
     def of(cls, found: health.Explanation) -> Explanation:

@@ -11,9 +11,9 @@ from hub.graphql.context import Info
 from hub.graphql.declare import about, given, maybe, output, resolved, vocabulary
 from hub.graphql.paging import Connection
 from hub.graphql.types.accounts import Account
+from hub.graphql.types.bands import Band
 from hub.graphql.types.node import several, text, texts
 from hub.health import queries as health
-from hub.health.queries import Band
 from hub.kit.errors import Invalid
 from hub.kit.paging import Order
 

@@ -9,20 +9,13 @@ from typing import Any
 import strawberry
 
 from hub.graphql.declare import about, output, resolved, vocabulary
+from hub.graphql.types.bands import Band
 from hub.health import queries as health
-from hub.health.queries import Band, Indicator
+from hub.health.queries import Indicator
 
 MICRO = 1_000_000
 PPB = 1_000_000_000
 
-vocabulary(
-    Band,
-    RED="At risk.",
-    YELLOW="Neutral.",
-    GREEN="Engaged.",
-    PURPLE="Engaged, and could speak for us.",
-    UNKNOWN="Too little is known to say; never a good sign by itself.",
-)
 vocabulary(
     Indicator,
     BUSINESS_OUTCOMES="What the customer bought it for. Primary.",
@@ -102,7 +95,8 @@ class Score:
     known_at: datetime | None = about("What was known then counts in it; null: all that is known by now.")
     points: float | None = about("0 to 100; null while the band is unknown.")
     micro_points: int | None = about("The same, exact, in millionths of a point.")
-    band: Band = about("What the score means.")
+    band: Band = about("What the score means, or what a person says it means: the band in effect.")
+    computed_band: Band = about("What the score alone says. It differs from `band` while a person has overridden it.")
     coverage: float = about("The share of weight that had a value, 0 to 1.")
     segment: str | None = about("The segment then; null before the account was in any.")
     stage: str | None = about("The stage then; null before the account was in any.")
@@ -134,6 +128,7 @@ class Score:
             points=points(row.micro_points),
             micro_points=row.micro_points,
             band=Band(row.band),
+            computed_band=Band(row.computed_band),
             coverage=row.coverage_ppm / MICRO,
             segment=row.segment or None,
             stage=row.stage or None,
