@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from hub.blueprint.problems import BlueprintInvalid, Path, Problem, did_you_mean, in_reading_order, place_of
+from hub.blueprint.problems import BlueprintInvalid, Document, Path, Problem, did_you_mean, in_reading_order, place_of
 from hub.blueprint.pruning import Remainder
 from hub.blueprint.schemas import keys_at
 from hub.blueprint.values import NAME_PATTERN
@@ -94,7 +94,12 @@ def _behind(remainder: Remainder, name: str, model: type[BaseModel], invalid: Bl
 
 
 def _placed(document: Mapping[str, Any], problem: Problem) -> Problem:
-    return problem if problem.place else Problem(problem.path, problem.message, place_of(document, problem.path))
+    if problem.place:
+        return problem
+    place = place_of(document, problem.path)
+    if place is None and isinstance(document, Document):
+        place = next(iter(document.places.values()), None)  # a section that is not there is missed at the beginning
+    return Problem(problem.path, problem.message, place)
 
 
 def _header(document: Mapping[str, Any], sections: Mapping[str, type[BaseModel]]) -> Iterable[Problem]:

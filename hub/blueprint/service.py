@@ -41,6 +41,7 @@ __all__ = [
     "check",
     "current",
     "digest_of",
+    "hold",
     "in_force",
     "read_document",
     "read_text",
@@ -67,7 +68,7 @@ async def apply(
 
     Whoever changes what is in force goes through `hub.sections.applying`, which also has the accounts scored.
     """
-    await lock(session, "blueprint")
+    await hold(session)
     digest = digest_of(document)
     newest = await _newest(session)
     if newest is not None and newest[1] == digest:
@@ -76,6 +77,11 @@ async def apply(
     session.add(row)
     await session.flush()
     return row.version
+
+
+async def hold(session: AsyncSession) -> None:
+    """Let nobody else put a blueprint in force until the transaction ends."""
+    await lock(session, "blueprint")
 
 
 async def current(session: AsyncSession) -> Blueprint:

@@ -103,7 +103,8 @@ async def score_accounts(
 
 
 def with_standing(frame: pl.DataFrame, before: Mapping[UUID, Standing]) -> pl.DataFrame:
-    """Adds `score` (points) and `band` as they stand; null for accounts never scored."""
+    """Adds `score` (points) and `band` as they stand; null for accounts never scored. How the score has changed over a
+    week, a month and a quarter is a fact too, which is unknown here."""
     stood = [before.get(UUID(account_id)) for account_id in frame["account_id"]]
     points = [one.micro_points / MICRO if one and one.micro_points is not None else None for one in stood]
     bands = [str(one.band) if one else None for one in stood]

@@ -43,6 +43,7 @@ async def apply(
     """
     viewer.require()
     check(document)
+    await blueprints.hold(session)  # two servers that start with the same file note it once
     previous = await blueprints.version_in_force(session)
     version = await blueprints.apply(session, document, viewer.actor, now, comment=comment)
     if version == previous:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -67,6 +68,15 @@ async def test_a_broken_document_never_replaces_a_good_one(world: World, draft: 
         await apply(world, draft)
     async with world.kit.reading() as session:
         assert await blueprints.version_in_force(session) == before
+
+
+async def test_several_servers_that_start_with_one_document_note_it_once(world: World, draft: dict[str, Any]) -> None:
+    """One version, one note, one fact."""
+    await world.account()
+    done = await asyncio.gather(*(apply(world, draft) for _ in range(5)))
+    assert sum(one.changed for one in done) == 1
+    assert len({one.version for one in done}) == 1
+    assert await rows(world, "SELECT count(*) FROM audit_entry UNION ALL SELECT count(*) FROM outbox") == [(1,), (1,)]
 
 
 async def test_it_takes_an_admin(world: World, draft: dict[str, Any]) -> None:

@@ -70,11 +70,12 @@ MILESTONES: dict[tuple[str, str, str], Case] = {
     ("smb", "onboarding", "onboarded_well"): Case(
         (Said("setup.completed"), read(people=3)), (Said("setup.completed"), read(people=2)), known_for=20
     ),
-    ("smb", "onboarding", "ten_people_joined"): Case(
-        (Said("person.signed_up", people=10),), (Said("person.signed_up", people=9),), known_for=20
-    ),
     ("smb", "established", "steady_sign_ins"): Case(steady(3), steady(3, but=2)),
     ("smb", "established", "more_people"): Case((used(10, 40), used(11)), (used(11, 40), used(12))),
+    ("smb", "established", "ten_people_joined"): Case(
+        (Said("person.signed_up", 27, people=10),),
+        (Said("person.signed_up", 27, people=9), Said("person.signed_up", 28, people=10)),
+    ),
     ("smb", "established", "reports_read_daily"): Case(
         (read(5, 6.9, role=ADMINISTRATOR),), (read(4, role=ADMINISTRATOR), read(9, role=SPONSOR))
     ),
@@ -131,6 +132,9 @@ MILESTONES: dict[tuple[str, str, str], Case] = {
         (*IN_ADOPTION, met("business_review", 119, role=SPONSOR)),
         (*IN_ADOPTION, met("business_review", 120, role=SPONSOR), met("business_review", 5)),
         known_for=300,
+    ),
+    ("enterprise", "retention", "ten_people_joined"): Case(
+        (*IN_ADOPTION, Said("person.added", times=10)), (*IN_ADOPTION, Said("person.added", times=9)), known_for=300
     ),
     ("enterprise", "retention", "module_adopted"): Case(
         (*IN_ADOPTION, Said("module.adopted")), (*IN_ADOPTION, used()), known_for=300, looks=(5,)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import polars as pl
 import pytest
 
 from hub.access.service import Role, Viewer
+from hub.blueprint import service as blueprints
 from hub.blueprint.service import read_document, shipped_path
 from hub.measures.rules import Rule
 from hub.plays import service as plays
@@ -97,14 +99,13 @@ async def test_a_play_by_hand_starts_by_hand_alone(world: DefaultWorld) -> None:
     assert "sticky_feature_callout" not in await world.runs(account)
     async with world.kit.transaction() as session:
         viewer = Viewer("key:sam", Role.CSM)
-        await plays.start_play(session, viewer, "sticky_feature_callout", account, now=NOW)
+        run = await plays.start_play(session, viewer, "sticky_feature_callout", account, now=NOW)
+        assert run.blueprint_version == await blueprints.version_in_force(session)
     assert "sticky_feature_callout" in await world.runs(account)
 
 
 def test_the_weekly_review_is_declared_with_its_week_and_its_rule() -> None:
     """It cannot run yet; its rule holds while the onboarding or implementation lasts, and not behind it."""
-    import polars as pl
-
     trigger = PLAYS["weekly_progress_review"].trigger
     assert isinstance(trigger, Scheduled)
     assert trigger.when is not None
