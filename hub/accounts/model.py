@@ -24,7 +24,8 @@ class Account(Base):
     """A customer company. `merged_into` points at the survivor of a merge; undoing the merge clears it.
 
     `anchor` is the source account that it was made for: where that one belongs, this account lives on. `name`,
-    `domain`, `owner`, `time_zone` and `facts` follow from the profiles of its source accounts.
+    `domain`, `owner`, `time_zone` and `facts` follow from the profiles of its source accounts. `parent_by` is the
+    person who said to which account it belongs; without one it follows from what its sources say (`families`).
     """
 
     __tablename__ = "account"
@@ -34,6 +35,7 @@ class Account(Base):
     domain: Mapped[str | None]
     owner: Mapped[str | None]
     parent_id: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"))
+    parent_by: Mapped[str | None]
     time_zone: Mapped[str]
     facts: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]

@@ -14,6 +14,7 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hub.accounts import families
 from hub.accounts.identity import founds
 from hub.accounts.profiles import Profile, Source, account_facts, person_facts
 
@@ -49,6 +50,7 @@ async def accounts(session: AsyncSession, account_ids: Collection[UUID]) -> None
         ),
         {"ids": list(account_ids)},
     )
+    await families.follow_sources(session, account_ids)
 
 
 async def _account_sources(session: AsyncSession, account_ids: Collection[UUID]) -> dict[UUID, list[Source]]:

@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.blueprint.service import Blueprint
 from hub.health import store
 from hub.health.alerts import AlertChanges, OpenedAlert, StandingAlert, follow
-from hub.health.moments import alert_changed
-from hub.health.rules import ready
+from hub.health.moments import alert_changed, look_again
+from hub.health.rules import ReadyAlert, ready
 from hub.health.steps import step, watch_entered, watch_left
 from hub.health.vocabulary import AlertStatus, Band
 from hub.health.watching import REVENUE, Entry, Standing, band_reason, watch, yearly_minor
@@ -48,6 +48,7 @@ async def follow_alerts(
     standing = await store.standing_alerts(session, _ids(frame))
     changes = follow(rules, frame, standing, now)
     ended = await store.end_alerts(session, changes, now)
+    await _look_when_armed(session, rules, changes.resumed)
     opened = [Opened(new_id(), alert) for alert in changes.opened]
     owners = dict(zip(frame["account_id"], frame["owner"], strict=True))
     kept = await store.open_alerts(session, [_row(one, owners, blueprint.version, now) for one in opened])
@@ -57,6 +58,17 @@ async def follow_alerts(
     told += [_alert_resolved(alert, now) for alert in changes.resolved if alert.id in ended]
     watching = {rule.name for rule in rules if rule.definition.watch}
     return opened, _alive(standing, changes, opened, watching), told
+
+
+async def _look_when_armed(
+    session: AsyncSession, rules: Sequence[ReadyAlert], resumed: Sequence[StandingAlert]
+) -> None:
+    """A rule that holds again before its alert is armed has to be looked at when it is, where time alone arms it."""
+    spans = {rule.name: rule.definition.rearm.after for rule in rules}
+    for alert in resumed:
+        span = spans.get(alert.rule)
+        if span is not None and alert.resolved_at is not None:
+            await look_again(session, UUID(alert.account_id), f"rearm-{alert.id}", alert.resolved_at + span)
 
 
 async def follow_watch(

@@ -15,6 +15,7 @@ import polars as pl
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hub.accounts.service import own_place_id
 from hub.blueprint import service as blueprints
 from hub.blueprint.model import BlueprintVersion
 from hub.blueprint.service import Blueprint
@@ -31,6 +32,7 @@ from hub.health.vocabulary import Band
 from hub.journeys import service as journeys
 from hub.kit.errors import NotFound
 from hub.measures.service import Catalogue, compute, evidence
+from hub.timeline.model import EventRow
 
 EVIDENCE = 20
 """How many events are cited for one side of a term."""
@@ -173,6 +175,10 @@ async def _with_evidence(
 
 
 async def _evidence(session: AsyncSession, term: Term, blueprint: Blueprint, score: ScoreAt) -> tuple[UUID, ...]:
+    if term.cause is Cause.STAGE:
+        return await _fact(session, score, "stage.entered")
+    if term.cause is Cause.OVERRIDE:
+        return await _fact(session, score, "band.overridden" if score.terms.override else "band.override_ended")
     catalogue = blueprint.section("measures", Catalogue)
     found: list[UUID] = []
     for measure in sorted(_measures_of(term, blueprint, score) & catalogue.names):
@@ -186,6 +192,19 @@ async def _evidence(session: AsyncSession, term: Term, blueprint: Blueprint, sco
             limit=EVIDENCE,
         )
     return tuple(dict.fromkeys(found))[:EVIDENCE]
+
+
+async def _fact(session: AsyncSession, score: ScoreAt, kind: str) -> tuple[UUID, ...]:
+    """The newest of the hub's own facts of that kind about the account, as of the score's moment."""
+    place = own_place_id(score.account_id)
+    query = (
+        select(EventRow.id)
+        .where(EventRow.source_account_id == place, EventRow.kind == kind, EventRow.occurred_at <= score.as_of)
+        .where(EventRow.retracted_at.is_(None))
+        .order_by(EventRow.occurred_at.desc(), EventRow.id.desc())
+        .limit(1)
+    )
+    return tuple((await session.execute(query)).scalars())
 
 
 def _measures_of(term: Term, blueprint: Blueprint, score: ScoreAt) -> frozenset[str]:

@@ -29,10 +29,12 @@ class Flow(StrEnum):
 
 
 class Relation(StrEnum):
-    """How a key relates to the one that has it: it *is* that, or it is a *member* of that."""
+    """How a key relates to the one that has it: it *is* that, it is a *member* of that, or, of an account, it stands
+    *below* that one, as a subsidiary below its holding. Standing below decides nothing about who is who."""
 
     IS = "is"
     MEMBER = "member"
+    BELOW = "below"
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,11 @@ def email(value: str) -> Key:
     return Key(EMAIL, value.strip().lower())
 
 
+def below(key: Key) -> Key:
+    """The account that has this stands below the one that *is* `key`, e.g. a subsidiary below its holding."""
+    return Key(key.kind, key.value, Relation.BELOW)
+
+
 def member_of(key: Key) -> Key:
     """The one who has this belongs to the one who *is* `key`, e.g. a user to a group."""
     return Key(key.kind, key.value, Relation.MEMBER)

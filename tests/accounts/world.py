@@ -21,9 +21,10 @@ CSM = Viewer("key:kim", Role.CSM)
 
 
 def key(written: str) -> sdk.Key:
-    """`kind=value` is a key, `~kind=value` a membership."""
-    kind, _, value = written.removeprefix("~").partition("=")
-    return sdk.Key(kind, value, sdk.Relation.MEMBER if written.startswith("~") else sdk.Relation.IS)
+    """`kind=value` is a key, `~kind=value` a membership, `^kind=value` the account above."""
+    relations = {"~": sdk.Relation.MEMBER, "^": sdk.Relation.BELOW}
+    kind, _, value = written.lstrip("~^").partition("=")
+    return sdk.Key(kind, value, relations.get(written[0], sdk.Relation.IS))
 
 
 async def show(

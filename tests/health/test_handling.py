@@ -124,6 +124,26 @@ async def test_armed_again_some_time_after_it_was_resolved(world: World) -> None
     assert (first.status, first.rearmed_at, second.status) == ("resolved", clock.now(), "open")
 
 
+async def test_a_rule_that_holds_again_too_early_opens_its_alert_when_it_is_armed(world: World) -> None:
+    """Resolved by itself, it holds again the next day: nothing opens until the week is over, and then at once."""
+    clock = FrozenClock(world.now)
+    kit = replace(world.kit, clock=clock)
+    account = await _alerted(world, rearm="7d")
+    rescued = await world.event(account, "product.used", people=10)
+    await world.score(account)
+    async with world.kit.transaction() as session:
+        await session.execute(text("DELETE FROM event WHERE id = :id"), {"id": rescued})
+    resolved_at = world.now
+    world.now += DAY
+    await world.score(account)
+    (alert,) = await world.alerts(account)
+    assert (alert.status, alert.ceased_at, alert.rearmed_at) == ("resolved", None, None)
+    clock.advance(7 * DAY)
+    assert await drain_health_moments(kit) == 1
+    await drain_accounts_to_score(kit)
+    assert [one.opened_at for one in await world.alerts(account)] == [resolved_at, resolved_at + 7 * DAY]
+
+
 async def test_armed_again_when_it_has_ceased_for_long_enough(world: World) -> None:
     """`ceased_for: 7d`: a rule that flickers opens no second alert; after a quiet week it does."""
     account = await _alerted(world, rearm={"ceased_for": "7d"})

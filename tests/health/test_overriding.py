@@ -97,6 +97,10 @@ async def test_it_is_a_term_of_the_explanation(world: World) -> None:
     assert (term.cause, term.micro_points, term.before) == (Cause.OVERRIDE, 0, None)
     assert term.after == "red: Their sponsor left (key:anna)"
     assert found.difference == 0
+    (said,) = term.evidence
+    async with world.kit.reading() as session:
+        query = text("SELECT kind, attributes->>'reason' FROM event WHERE id = :id")
+        assert tuple((await session.execute(query, {"id": said})).one()) == ("band.overridden", "Their sponsor left")
     assert (found.after.band, found.after.computed_band) == (Band.RED, Band.GREEN)
 
 

@@ -11,6 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column("account", sa.Column("parent_by", sa.String(), nullable=True))
     op.add_column("health", sa.Column("revenue_minor", sa.BigInteger(), nullable=True))
     op.add_column("alert", sa.Column("ceased_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("alert", sa.Column("snoozed_until", sa.DateTime(timezone=True), nullable=True))
@@ -97,3 +98,4 @@ def downgrade() -> None:
     op.drop_column("alert", "snoozed_until")
     op.drop_column("alert", "ceased_at")
     op.drop_column("health", "revenue_minor")
+    op.drop_column("account", "parent_by")
