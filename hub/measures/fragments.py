@@ -134,6 +134,16 @@ class Fragments:
             f"WHERE {held} ORDER BY h.source_account_id, h.id DESC) n WHERE {mine}"
         )
 
+    def persons(self, visitors: str) -> str:
+        """Who each source person among the `id`s of a sub-query is: `id`, `person_id`."""
+        if self.question.known_at is None:
+            return "source_person"
+        return (
+            "(SELECT DISTINCT ON (h.source_person_id) h.source_person_id AS id, h.person_id FROM person_assertion h "
+            f"WHERE h.recorded_at <= {self.bind(self.question.known_at, 'timestamptz')} "
+            f"AND h.source_person_id IN (SELECT w.id FROM {visitors} w) ORDER BY h.source_person_id, h.id DESC)"
+        )
+
     def asked(self) -> str:
         """The accounts that the answer has a row for. Long ago, those that had a place then."""
         if self.question.account_ids is not None:

@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.accounts.model import Account, AccountAssertion, SourceAccount, SourcePerson
+from hub.accounts.model import Account, AccountAssertion, PersonAssertion, SourceAccount, SourcePerson
 from hub.timeline.model import EventRow
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -41,7 +41,7 @@ class Past:
     places: list[UUID]
     events: list[dict[str, Any]]
     assertions: list[tuple[UUID, UUID | None, datetime]]
-    persons: Mapping[UUID, UUID | None] = field(default_factory=dict)
+    persons: list[tuple[UUID, UUID, datetime]] = field(default_factory=list)
 
 
 def uuid(rng: Random) -> UUID:
@@ -60,12 +60,20 @@ def invent(rng: Random, *, accounts: int = 12, events: int = 700) -> Past:
             for holder in [account, *rng.sample([*ids, None], rng.choice((0, 0, 1, 2)))]:
                 assertions.append((place, holder, at))
                 at += rng.randint(1, 40) * DAY
-    persons = {uuid(rng): None for _ in range(accounts * 4)}
+    persons = [uuid(rng) for _ in range(accounts * 4)]
     somebody = [uuid(rng) for _ in range(accounts * 2)]
-    known = {person: rng.choice([*somebody, None]) for person in persons}
+    known: list[tuple[UUID, UUID, datetime]] = []
+    for person in persons:
+        at = NOW - rng.randint(60, 200) * DAY
+        for somebody_else in rng.sample([*somebody, None], rng.choice((1, 1, 2))):
+            # Who once is somebody may become somebody else, but never nobody again.
+            if somebody_else is not None:
+                known.append((person, somebody_else, at))
+            at += rng.randint(1, 80) * DAY
+    known.sort(key=lambda one: one[2])
     unknown = [uuid(rng) for _ in range(4)]
     connections = [uuid(rng) for _ in range(2)]
-    rows = [_event(rng, rng.choice(places), [*known, *unknown], connections) for _ in range(events)]
+    rows = [_event(rng, rng.choice(places), [*persons, *unknown], connections) for _ in range(events)]
     rows += [row for event in rows if rng.random() < 0.1 for row in _corrected(rng, event)]
     assertions.sort(key=lambda one: one[2])
     return Past(ids, places, rows, assertions, known)
@@ -125,14 +133,16 @@ async def store_identity(session: AsyncSession, past: Past) -> None:
         {"source_account_id": place, "account_id": holder, "recorded_at": at, **of_assertion}
         for place, holder, at in past.assertions
     ]
+    is_now = {source: person for source, person, _ in past.persons}
     persons = [
-        {"id": id_, "place": str(id_), "person_id": person, "profile": {}, **seen}
-        for id_, person in past.persons.items()
+        {"id": id_, "place": str(id_), "person_id": person, "profile": {}, **seen} for id_, person in is_now.items()
     ]
+    held = [{"source_person_id": source, "person_id": person, "recorded_at": at} for source, person, at in past.persons]
     for table, rows in ((Account, accounts), (SourceAccount, places), (AccountAssertion, assertions)):
         await session.execute(insert(table), rows)
     if persons:
         await session.execute(insert(SourcePerson), persons)
+        await session.execute(insert(PersonAssertion), held)
 
 
 class Oracle:
@@ -142,6 +152,7 @@ class Oracle:
         self.past, self.document, self.as_of, self.known_at = past, document, as_of, known_at
         held = [one for one in past.assertions if known_at is None or one[2] <= known_at]
         self.holder = {place: account for place, account, _ in held}
+        self.person = {source: who for source, who, at in past.persons if known_at is None or at <= known_at}
 
     def value(self, account: UUID, name: str) -> float | None:
         entry = self.document[name]
@@ -189,7 +200,7 @@ class Oracle:
 
     def _people(self, account: UUID, entry: Mapping[str, Any]) -> float | None:
         there = {person for row in self.events(account, entry) for person in row["people"]}
-        return len({self.past.persons.get(person) or person for person in there}) or None
+        return len({self.person.get(person) or person for person in there}) or None
 
     def _sum(self, account: UUID, entry: Mapping[str, Any]) -> float | None:
         return _total(self.events(account, entry), entry.get("field", "value"))
