@@ -14,6 +14,7 @@ from hub.health.rules import ReadyProfile
 from hub.health.scoring import MICRO, micro, score
 from hub.health.section import Profiles
 from hub.health.vocabulary import Band
+from hub.measures.division import quotient
 
 RATED = {
     "profile": pl.String,
@@ -57,6 +58,11 @@ def rate(frame: pl.DataFrame, names: pl.Series, profiles: Mapping[str, ReadyProf
         mine = numbered.filter(names == name)
         parts.append(mine.select(ROW).hstack(_rate(mine, profiles[name])))
     return pl.concat(parts).sort(ROW).drop(ROW)
+
+
+def in_points(micro_points: pl.Series) -> pl.Series:
+    """A column of micro-points as points, called `score`."""
+    return micro_points.to_frame("score").select(quotient(pl.col("score"), float(MICRO))).to_series()
 
 
 def profile_names(frame: pl.DataFrame, profiles: Profiles) -> pl.Series:
@@ -117,7 +123,7 @@ def _cap(scored: pl.DataFrame, frame: pl.DataFrame, ready: ReadyProfile) -> pl.D
 def _is_purple(frame: pl.DataFrame, rated: pl.DataFrame, ready: ReadyProfile) -> pl.Series:
     if ready.purple is None:
         return pl.Series([False]).new_from_index(0, frame.height)
-    now = frame.with_columns((rated["micro_points"] / MICRO).alias("score"), rated["band"])
+    now = frame.with_columns(in_points(rated["micro_points"]), rated["band"])
     return ready.purple.holds(now) & (rated["band"] == Band.GREEN)
 
 

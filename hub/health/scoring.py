@@ -23,6 +23,7 @@ import polars as pl
 
 from hub.health.section import Curve, Profile
 from hub.health.weights import WHOLE, weights
+from hub.measures.division import quotient
 
 MICRO = 1_000_000
 """Micro-points in a point."""
@@ -68,7 +69,7 @@ def _on_curve(value: pl.Expr, curve: Curve) -> pl.Expr:
     pairs = [(x, float(micro(points))) for x, points in curve]
     found: Any = pl.when(value <= pairs[0][0]).then(pairs[0][1])
     for (x0, y0), (x1, y1) in pairwise(pairs):
-        found = found.when(value <= x1).then(y0 + (y1 - y0) * ((value - x0) / (x1 - x0)))
+        found = found.when(value <= x1).then(y0 + (y1 - y0) * quotient(value - x0, x1 - x0))
     points: pl.Expr = found.when(value.is_not_null()).then(pairs[-1][1]).otherwise(None)
     return points.round(mode="half_away_from_zero").cast(pl.Int64)
 

@@ -24,7 +24,7 @@ from hub.health.explain import Cause, ScoreAt, Term
 from hub.health.following import alert_fact, follow_alerts, follow_watch
 from hub.health.history import Explanation, Trend, explain, score_at, trends
 from hub.health.model import Alert
-from hub.health.rating import profile_names, rate
+from hub.health.rating import in_points, profile_names, rate
 from hub.health.results import Result, Standing, is_new, results
 from hub.health.rules import ready
 from hub.health.scoring import MICRO
@@ -156,7 +156,7 @@ def _with_standing(frame: pl.DataFrame, before: Mapping[UUID, Standing]) -> pl.D
 
 def _judged(frame: pl.DataFrame, rated: pl.DataFrame, written: Collection[UUID]) -> pl.DataFrame:
     """The accounts that were written, with their new score and band."""
-    judged = frame.with_columns((rated["micro_points"] / MICRO).alias("score"), rated["band"])
+    judged = frame.with_columns(in_points(rated["micro_points"]), rated["band"])
     return judged.filter(pl.col("account_id").is_in([str(account_id) for account_id in written]))
 
 

@@ -111,7 +111,7 @@ def follow(
     changed = []
     for stay, milestone in _open(world, stays, known):
         before = known.get((stay.id, milestone.name))
-        now = before or Progress(stay.id, milestone.name, stay.account_id, _expected(stay, milestone))
+        now = before or Progress(stay.id, milestone.name, stay.account_id, expected(stay, milestone))
         if (proof := reached.get((stay.id, milestone.name))) is not None:
             now = replace(now, reached_at=proof.at, evidence=proof.evidence)
         elif now.overdue_at is None and now.expected_at and now.expected_at <= (stay.left_at or as_of):
@@ -157,6 +157,7 @@ def _open(world: ReadyMap, stays: Iterable[Staying], known: Known) -> Iterator[t
                 yield stay, milestone
 
 
-def _expected(stay: Staying, milestone: ReadyMilestone) -> datetime | None:
+def expected(stay: Staying, milestone: ReadyMilestone) -> datetime | None:
+    """When the milestone of the stay is expected at the latest."""
     span: timedelta | None = milestone.definition.expected
     return stay.entered_at + span if span is not None else None

@@ -61,12 +61,12 @@ class Moves:
         return (*(stay for stay in self.left if stay.id not in entered), *self.entered, *kept)
 
 
-def segment_of(frame: pl.DataFrame, segments: Sequence[tuple[str, Rule | None]]) -> list[str | None]:
-    """The first segment whose rule holds for each account; None when there is none."""
-    found: list[str | None] = [None] * frame.height
+def segment_of(frame: pl.DataFrame, segments: Sequence[tuple[str, Rule | None]]) -> pl.Series:
+    """The first segment whose rule holds for each row; null when there is none."""
+    found = pl.Series("segment", [None], dtype=pl.String).new_from_index(0, frame.height)
     for name, rule in segments:
-        holds = [True] * frame.height if rule is None else rule.holds(frame).to_list()
-        found = [there or (name if holding else None) for there, holding in zip(found, holds, strict=True)]
+        holds = pl.lit(True) if rule is None else rule.holds(frame)
+        found = pl.select(pl.coalesce(found, pl.when(holds).then(pl.lit(name)))).to_series()
     return found
 
 

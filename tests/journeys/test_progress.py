@@ -125,8 +125,8 @@ def test_unknown_is_not_true() -> None:
 def test_the_first_segment_whose_rule_holds() -> None:
     """The last has no rule and takes the rest; without such a one an account may have none."""
     frame = _frame(a={"size": 500.0}, b={"size": 5.0}, c={})
-    assert segment_of(frame, WORLD.segments) == ["enterprise", "smb", "smb"]
-    assert segment_of(frame, WORLD.segments[:1]) == ["enterprise", None, None]
+    assert segment_of(frame, WORLD.segments).to_list() == ["enterprise", "smb", "smb"]
+    assert segment_of(frame, WORLD.segments[:1]).to_list() == ["enterprise", None, None]
 
 
 def test_another_segment_is_another_journey() -> None:
