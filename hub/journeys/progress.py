@@ -23,7 +23,8 @@ from hub.measures.rules import Rule
 DAY_SECONDS = 86_400
 
 STAY_ID = "stay id"
-"""A column for the id of a stay; with a space in its name it is no measure's."""
+FIRST_SEEN = "first seen at"
+"""Columns for the id of a stay and the beginning of an account; with a space in their names they are no measures'."""
 
 
 @dataclass(frozen=True, slots=True)

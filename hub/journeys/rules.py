@@ -46,6 +46,24 @@ def known_names(blueprint: Blueprint) -> frozenset[str]:
 
 
 @lru_cache(maxsize=16)
+def measures_needed(blueprint: Blueprint) -> Catalogue:
+    """The measures that segments and journeys ask, with all that those are made of."""
+    catalogue = blueprint.section("measures", Catalogue)
+    world = ready(blueprint)
+    rules = [rule for _, rule in world.segments if rule is not None]
+    for journey in world.journeys.values():
+        rules += [rule for _, rule in journey.transitions]
+        rules += [one.rule for stage in journey.milestones.values() for one in stage if one.rule is not None]
+    needed = {name for rule in rules for name in rule.names} & catalogue.names
+    waiting = list(needed)
+    while waiting:
+        inputs = {used for _, used in catalogue.inputs(waiting.pop())} - needed
+        needed |= inputs
+        waiting += inputs
+    return catalogue.only(needed)
+
+
+@lru_cache(maxsize=16)
 def ready(blueprint: Blueprint) -> ReadyMap:
     """The journeys of a checked blueprint."""
     names = known_names(blueprint)

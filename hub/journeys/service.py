@@ -6,7 +6,7 @@ current stay for an account, one row for a milestone of a stay), so looking twic
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -17,18 +17,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.accounts.model import Account
 from hub.blueprint.service import Blueprint
 from hub.journeys import milestones, store
+from hub.journeys.arriving import arrive
+from hub.journeys.chronicle import facts_of
 from hub.journeys.milestones import Known, MilestoneState, Progress, Status
-from hub.journeys.progress import STAY_ID, Moves, Staying, at_stays, days_between, move
+from hub.journeys.progress import FIRST_SEEN, STAY_ID, Staying, at_stays, days_between, move
 from hub.journeys.rules import ready
 from hub.journeys.section import Journeys
-from hub.journeys.telling import Told, tell
+from hub.journeys.telling import tell
 from hub.kit.paging import among
 
 __all__ = ["DEADLINE", "Status", "facts", "placed_at", "progress", "status_of"]
 
-FIRST_SEEN = "first seen at"
 DEADLINE = "next deadline"
-"""Columns beside measures and facts; with a space in their names they are no measure's."""
+"""A column beside measures and facts; with a space in its name it is no measure's."""
 
 FACTS: dict[str, pl.DataType | type[pl.DataType]] = {
     "account_id": pl.String,
@@ -59,7 +60,8 @@ async def progress(session: AsyncSession, blueprint: Blueprint, frame: pl.DataFr
     before. Returned are the same rows with `segment`, `stage`, `days_in_stage` (null: the account is on no journey) and
     `DEADLINE`, the moment at which a milestone of the present stay becomes overdue (null: none does).
 
-    An account without a stay enters its journey when it was first seen; several transitions may follow one another.
+    An account without a stay enters its journey when it was first seen, and what it did since then is replayed
+    (`arriving`); several transitions may follow one another.
     Facts told: `stage.entered`, `milestone.reached`, `milestone.overdue`.
     """
     world = ready(blueprint)
@@ -67,6 +69,7 @@ async def progress(session: AsyncSession, blueprint: Blueprint, frame: pl.DataFr
     first_seen = dict(zip(frame["account_id"], frame[FIRST_SEEN], strict=True))
     await store.move_back(session, first_seen)
     stays = await store.current_stays(session, ids)
+    stays |= await arrive(session, blueprint, frame.filter(~pl.col("account_id").is_in(list(stays))), now)
     known: Known = await store.milestones_of(session, stays.values())
     moves = move(frame, world, stays, first_seen, now)
 
@@ -79,7 +82,9 @@ async def progress(session: AsyncSession, blueprint: Blueprint, frame: pl.DataFr
     refused = {stay.id for stay in moves.entered} - opened
     changed = [one for one in changed if one.stay_id not in refused]
     await store.keep_milestones(session, changed)
-    await tell(session, _told(moves, opened, changed, known), now)
+    newly = [one for one in changed if one.reached_at or _is_newly_overdue(one, known)]
+    entered = [stay for stay in moves.entered if stay.id in opened]
+    await tell(session, facts_of(entered, newly, {stay.id: stay for stay in moves.touched}), now)
     return _with_deadlines(_placed(frame, moves.current.values(), now), moves.current.values(), known, changed)
 
 
@@ -118,6 +123,11 @@ def _placed(frame: pl.DataFrame, stays: Iterable[Staying], as_of: datetime) -> p
     return frame.join(placed, on="account_id", how="left", maintain_order="left")
 
 
+def _is_newly_overdue(one: Progress, known: Known) -> bool:
+    before = known.get((one.stay_id, one.milestone))
+    return one.overdue_at is not None and (before is None or before.overdue_at is None)
+
+
 def _with_deadlines(
     frame: pl.DataFrame, stays: Iterable[Staying], known: Known, changed: Sequence[Progress]
 ) -> pl.DataFrame:
@@ -129,64 +139,3 @@ def _with_deadlines(
             deadlines[one.account_id] = min(deadlines.get(one.account_id, one.expected_at), one.expected_at)
     column = [deadlines.get(account_id) for account_id in frame["account_id"]]
     return frame.with_columns(pl.Series(DEADLINE, column, dtype=pl.Datetime("us", "UTC")))
-
-
-def _told(
-    moves: Moves, opened: set[UUID], changed: Sequence[Progress], known: Mapping[tuple[UUID, str], Progress]
-) -> list[Told]:
-    """What happened, as facts. What is over already (a stage that was passed through) is not announced."""
-    stays = {stay.id: stay for stay in moves.touched}
-    told = [_entered(stay) for stay in moves.entered if stay.id in opened]
-    for one in changed:
-        before = known.get((one.stay_id, one.milestone))
-        if one.reached_at is not None:
-            told.append(_reached(one, stays[one.stay_id]))
-        elif one.overdue_at is not None and (before is None or before.overdue_at is None):
-            told.append(_overdue(one, stays[one.stay_id]))
-    return told
-
-
-def _entered(stay: Staying) -> Told:
-    facts = {
-        "segment": stay.segment,
-        "stage": stay.stage,
-        "stay_id": str(stay.id),
-        "from": stay.because.get("from"),
-        "reason": stay.because["reason"],
-    }
-    return Told(
-        "stage.entered",
-        stay.account_id,
-        occurred_at=stay.entered_at,
-        natural_key=f"stay:{stay.id}",
-        title=f"Entered the stage {stay.stage}",
-        attributes=facts,
-        payload=facts if stay.left_at is None else None,
-    )
-
-
-def _reached(one: Progress, stay: Staying) -> Told:
-    return _milestone("milestone.reached", one, stay, one.reached_at, f"Reached the milestone {one.milestone}")
-
-
-def _overdue(one: Progress, stay: Staying) -> Told:
-    return _milestone("milestone.overdue", one, stay, one.expected_at, f"The milestone {one.milestone} is overdue")
-
-
-def _milestone(kind: str, one: Progress, stay: Staying, at: datetime | None, title: str) -> Told:
-    facts = {
-        "milestone": one.milestone,
-        "stage": stay.stage,
-        "segment": stay.segment,
-        "stay_id": str(stay.id),
-        "expected_at": one.expected_at.isoformat() if one.expected_at else None,
-    }
-    return Told(
-        kind,
-        one.account_id,
-        occurred_at=at or stay.entered_at,
-        natural_key=f"{kind}:{stay.id}:{one.milestone}",
-        title=title,
-        attributes=facts,
-        payload=facts if stay.left_at is None else None,
-    )

@@ -130,6 +130,7 @@ async def account(kit: Kit) -> Traveller:
 
 async def test_an_account_travels_through_its_journey(account: Traveller) -> None:
     """Each stage from the moment at which its rule was found to hold; the facts of the account follow."""
+    await account.look()
     account.now = START + 10 * DAY
     found = await account.look()
     assert (found["segment"], found["stage"], found["days_in_stage"], found["days_known"]) == (
