@@ -83,20 +83,33 @@ def _unrated() -> list[pl.Expr]:
 
 def _rate(frame: pl.DataFrame, ready: ReadyProfile) -> pl.DataFrame:
     """`rate` for accounts that all have the same profile."""
+    terms = list(ready.definition.measures())
+    return (
+        judged(score(ready.definition, frame), frame, ready)
+        .with_columns(
+            pl.lit(ready.name).alias("profile"),
+            pl.lit([str(indicator) for indicator, _, _ in terms]).alias("indicators"),
+            pl.lit([measure for _, measure, _ in terms]).alias("measures"),
+        )
+        .select(*list(RATED)[:-1], _counting().alias("counting"))
+    )
+
+
+def judged(scored: pl.DataFrame, frame: pl.DataFrame, ready: ReadyProfile) -> pl.DataFrame:
+    """From the points of accounts of one profile to their health, row by row: caps, floor, band.
+
+    `scored` has `micro_points` and `coverage_ppm` before caps (see `scoring`), `frame` measures and facts, among them
+    `score` and `band` as they were before. Given back is `scored` with `micro_points` (null: unknown) and `band` as
+    they are now.
+    """
     profile = ready.definition
-    capped = _cap(score(profile, frame), frame, ready)
+    capped = _cap(scored, frame, ready)
     enough = pl.col("coverage_ppm") >= micro(profile.floor)
     rated = capped.with_columns(
         frame["band"].alias("before"), pl.when(enough).then("computed").alias("micro_points")
     ).with_columns(banded(profile.bands, pl.col("micro_points"), pl.col("before")).alias("band"))
     rated = rated.with_columns(_is_purple(frame, rated, ready).alias("purple"))
-    terms = list(profile.measures())
-    return rated.with_columns(
-        pl.when("purple").then(pl.lit(Band.PURPLE.value)).otherwise("band").alias("band"),
-        pl.lit(ready.name).alias("profile"),
-        pl.lit([str(indicator) for indicator, _, _ in terms]).alias("indicators"),
-        pl.lit([measure for _, measure, _ in terms]).alias("measures"),
-    ).select(*list(RATED)[:-1], _counting().alias("counting"))
+    return rated.with_columns(pl.when("purple").then(pl.lit(Band.PURPLE.value)).otherwise("band").alias("band"))
 
 
 def _cap(scored: pl.DataFrame, frame: pl.DataFrame, ready: ReadyProfile) -> pl.DataFrame:

@@ -9,7 +9,7 @@ Scores are not replayed: to a rule of the past `score` and `band` are unknown, a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, time, timedelta
 from typing import Final
 from uuid import UUID
@@ -21,11 +21,10 @@ from hub.blueprint.service import Blueprint
 from hub.journeys import store
 from hub.journeys.chronicle import facts_of
 from hub.journeys.milestones import sought
-from hub.journeys.progress import DAY_SECONDS, FIRST_SEEN, Staying
-from hub.journeys.replay import MOMENT, History, held_first, milestones_then, replay
+from hub.journeys.progress import FIRST_SEEN, Staying
+from hub.journeys.replay import ENTERED, MOMENT, History, days_since, held_first, milestones_then, replay
 from hub.journeys.rules import measures_needed, ready
 from hub.journeys.telling import tell
-from hub.measures.division import quotient
 from hub.measures.section import Catalogue
 from hub.measures.service import series
 
@@ -103,12 +102,57 @@ async def past(
     frame = measures.join(
         accounts.select("account_id", "owner", FIRST_SEEN), on="account_id", how="inner", maintain_order="left"
     ).filter(pl.col(MOMENT) >= pl.col(FIRST_SEEN))
-    seconds = quotient((pl.col(MOMENT) - pl.col(FIRST_SEEN)).dt.total_microseconds(), 1_000_000.0)
     return frame.with_columns(
-        quotient(seconds, float(DAY_SECONDS)).alias("days_known"),
+        days_since(FIRST_SEEN).alias("days_known"),
         pl.lit(None, pl.Float64).alias("score"),
         pl.lit(None, pl.String).alias("band"),
     )
+
+
+async def placed_daily(
+    session: AsyncSession,
+    blueprint: Blueprint,
+    accounts: pl.DataFrame,
+    frame: pl.DataFrame,
+    known_at: datetime | None,
+) -> pl.DataFrame:
+    """`frame` (`account_id`, `as_of`, measures; by both) with `segment`, `stage`, `days_in_stage`, `days_known` and
+    `owner` at each moment: where the hub noted the account to be, or else where a replay puts it."""
+    last: datetime = frame[MOMENT][-1]
+    ids = [UUID(account_id) for account_id in accounts["account_id"]]
+    stays = await store.all_stays(session, ids, known_at)
+    noted = {stay.account_id for stay in stays}
+    strangers = accounts.filter(~pl.col("account_id").is_in(list(noted)))
+    for batch in batches(strangers, last + timedelta(microseconds=1)):
+        first_seen = dict(zip(batch["account_id"], batch[FIRST_SEEN], strict=True))
+        days = await past(session, blueprint, batch, yesterday(last + timedelta(microseconds=1)), known_at=known_at)
+        stays += list(replay(days, ready(blueprint), first_seen))
+    return _at_each_moment(frame.join(accounts, on="account_id", how="inner", maintain_order="left"), stays)
+
+
+def _at_each_moment(frame: pl.DataFrame, stays: Sequence[Staying]) -> pl.DataFrame:
+    """The stay of each row is the last one entered by then."""
+    entered = pl.DataFrame(
+        [(stay.account_id, stay.entered_at, stay.segment, stay.stage) for stay in stays],
+        schema={
+            "account_id": pl.String,
+            ENTERED: pl.Datetime("us", "UTC"),
+            "segment": pl.String,
+            "stage": pl.String,
+        },
+        orient="row",
+    ).unique(["account_id", ENTERED], keep="last", maintain_order=True)
+    placed = frame.join_asof(
+        entered.sort("account_id", ENTERED),
+        left_on=MOMENT,
+        right_on=ENTERED,
+        by="account_id",
+        check_sortedness=False,
+        coalesce=False,
+    )
+    return placed.with_columns(
+        days_since(ENTERED).alias("days_in_stage"), days_since(FIRST_SEEN).alias("days_known")
+    ).drop(ENTERED, FIRST_SEEN)
 
 
 async def _write(

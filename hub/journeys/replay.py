@@ -25,8 +25,9 @@ from hub.kit.ids import new_id
 from hub.measures.division import quotient
 
 MOMENT = "as_of"
-_ROW, _SINCE, _UNTIL, _ENTERED, _BEEN, _PLACED, _NEXT = (
-    f"{name} of stay" for name in ("row", "since", "until", "entered", "been", "placed", "next")
+ENTERED = "entered stay at"
+_ROW, _SINCE, _UNTIL, _BEEN, _PLACED, _NEXT = (
+    f"{name} of stay" for name in ("row", "since", "until", "been", "placed", "next")
 )
 """Columns for the time being; with spaces in their names they are no measures'."""
 
@@ -101,7 +102,7 @@ def _next_moves(days: pl.DataFrame, past: Mapping[str, _Past], world: ReadyMap) 
         schema={
             "account_id": pl.String,
             _SINCE: days.schema[_ROW],
-            _ENTERED: pl.Datetime("us", "UTC"),
+            ENTERED: pl.Datetime("us", "UTC"),
             "segment": pl.String,
             "stage": pl.String,
             _BEEN: pl.List(pl.String),
@@ -111,7 +112,7 @@ def _next_moves(days: pl.DataFrame, past: Mapping[str, _Past], world: ReadyMap) 
     here = days.join(present, on="account_id", how="inner", maintain_order="left").filter(
         pl.col(_ROW) >= pl.col(_SINCE)
     )
-    here = here.with_columns(_days_in_stage(pl.col(MOMENT)))
+    here = here.with_columns(days_since(ENTERED).alias("days_in_stage"))
     move: Any = pl.when(pl.col(_PLACED) != pl.col("segment")).then(pl.lit(_CHANGED_SEGMENT))
     for segment, journey in world.journeys.items():
         for number, (transition, rule) in enumerate(journey.transitions):
@@ -123,9 +124,11 @@ def _next_moves(days: pl.DataFrame, past: Mapping[str, _Past], world: ReadyMap) 
     return moves.unique("account_id", keep="first", maintain_order=True)
 
 
-def _days_in_stage(until: pl.Expr) -> pl.Expr:
-    seconds = quotient((until - pl.col(_ENTERED)).dt.total_microseconds(), 1_000_000.0)
-    return quotient(seconds.clip(lower_bound=0.0), float(DAY_SECONDS)).alias("days_in_stage")
+def days_since(column: str) -> pl.Expr:
+    """Days with their fraction from the moment of a column until that of the look, as `progress.days_between` counts
+    them."""
+    seconds = quotient((pl.col(MOMENT) - pl.col(column)).dt.total_microseconds(), 1_000_000.0)
+    return quotient(seconds.clip(lower_bound=0.0), float(DAY_SECONDS))
 
 
 def _take(past: _Past, row: Mapping[str, Any], world: ReadyMap) -> None:
@@ -169,7 +172,7 @@ def _held_in(
 ) -> dict[tuple[UUID, str], Reached]:
     here = days.join(stays, on="account_id", how="inner", maintain_order="left")
     here = here.filter(pl.col(_ROW).is_between(pl.col(_SINCE), pl.col(_UNTIL)))
-    here = here.with_columns(_days_in_stage(pl.col(MOMENT)))
+    here = here.with_columns(days_since(ENTERED).alias("days_in_stage"))
     found = {}
     for milestone in journey.milestones[stage]:
         if milestone.rule is not None:
@@ -189,7 +192,7 @@ def _table(history: History, days: pl.DataFrame) -> pl.DataFrame:
             "account_id": pl.String,
             "segment": pl.String,
             "stage": pl.String,
-            _ENTERED: pl.Datetime("us", "UTC"),
+            ENTERED: pl.Datetime("us", "UTC"),
             _SINCE: row,
             _UNTIL: row,
         },

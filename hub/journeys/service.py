@@ -16,8 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.accounts.model import Account
 from hub.blueprint.service import Blueprint
-from hub.journeys import milestones, store
-from hub.journeys.arriving import arrive
+from hub.journeys import arriving, milestones, store
 from hub.journeys.chronicle import facts_of
 from hub.journeys.milestones import Known, MilestoneState, Progress, Status
 from hub.journeys.progress import FIRST_SEEN, STAY_ID, Staying, at_stays, days_between, move
@@ -26,7 +25,7 @@ from hub.journeys.section import Journeys
 from hub.journeys.telling import tell
 from hub.kit.paging import among
 
-__all__ = ["DEADLINE", "Status", "facts", "placed_at", "progress", "status_of"]
+__all__ = ["DEADLINE", "Status", "facts", "placed_at", "placed_daily", "progress", "status_of"]
 
 DEADLINE = "next deadline"
 """A column beside measures and facts; with a space in its name it is no measure's."""
@@ -69,7 +68,7 @@ async def progress(session: AsyncSession, blueprint: Blueprint, frame: pl.DataFr
     first_seen = dict(zip(frame["account_id"], frame[FIRST_SEEN], strict=True))
     await store.move_back(session, first_seen)
     stays = await store.current_stays(session, ids)
-    stays |= await arrive(session, blueprint, frame.filter(~pl.col("account_id").is_in(list(stays))), now)
+    stays |= await arriving.arrive(session, blueprint, frame.filter(~pl.col("account_id").is_in(list(stays))), now)
     known: Known = await store.milestones_of(session, stays.values())
     moves = move(frame, world, stays, first_seen, now)
 
@@ -102,6 +101,16 @@ async def placed_at(
     first_seen = dict(zip(frame["account_id"], frame[FIRST_SEEN], strict=True))
     met = move(strangers, ready(blueprint), {}, first_seen, as_of).current
     return _placed(frame, [*noted.values(), *met.values()], as_of)
+
+
+async def placed_daily(
+    session: AsyncSession, blueprint: Blueprint, measures: pl.DataFrame, known_at: datetime | None
+) -> pl.DataFrame:
+    """A table of accounts and days (`account_id`, `as_of`, measures; by both) with what rules may ask besides measures,
+    the score and band excepted; see `arriving.placed_daily`."""
+    ids = [UUID(account_id) for account_id in measures["account_id"].unique(maintain_order=True)]
+    accounts = (await facts(session, ids, measures["as_of"][-1])).drop("days_known")
+    return await arriving.placed_daily(session, blueprint, accounts, measures, known_at)
 
 
 def status_of(

@@ -76,6 +76,15 @@ async def stays_at(
     return {str(row.account_id): replace(_staying(row), left_at=None) for row in found}
 
 
+async def all_stays(session: AsyncSession, account_ids: Sequence[UUID], known_at: datetime | None) -> list[Staying]:
+    """All stays of the accounts that were known at `known_at` (None: now), by account, entry and id."""
+    query = select(STAY).where(among(STAY.c.account_id, account_ids))
+    if known_at is not None:
+        query = query.where(STAY.c.recorded_at <= known_at)
+    found = await session.execute(query.order_by(STAY.c.account_id, STAY.c.entered_at, STAY.c.id))
+    return [_staying(row) for row in found]
+
+
 async def milestones_of(session: AsyncSession, stays: Iterable[Staying]) -> dict[tuple[UUID, str], Progress]:
     """What is kept of the milestones of the stays, by stay and milestone."""
     found = await session.execute(select(MILESTONE).where(among(MILESTONE.c.stay_id, [stay.id for stay in stays])))
