@@ -68,6 +68,20 @@ class SourceAccount(Base):
     )
 
 
+class FirstSighting(Base):
+    """From `recorded_at` on, the earliest event known of the source account is that of `first_seen_at`. Never changed;
+    `SourceAccount.first_seen_at` repeats the newest."""
+
+    __tablename__ = "first_sighting"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    source_account_id: Mapped[UUID]
+    first_seen_at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+
+    __table_args__ = (Index(None, "source_account_id", "id"),)
+
+
 class AccountKey(Base):
     """A key that a source account asserts; `relation` is `is` or `member`."""
 

@@ -62,7 +62,7 @@ async def daily(
     frame = frame.with_columns(names.alias("profile"))
     scored = _scored(frame, ready(blueprint).profiles)
     found = _day_by_day(frame.hstack(scored), ready(blueprint).profiles, days)
-    return found.select(DAILY).sort("account_id", "as_of")
+    return found.select(*DAILY).sort("account_id", "as_of")
 
 
 def _scored(frame: pl.DataFrame, profiles: Mapping[str, ReadyProfile]) -> pl.DataFrame:

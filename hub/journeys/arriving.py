@@ -109,6 +109,18 @@ async def past(
     )
 
 
+async def replayed(
+    session: AsyncSession, blueprint: Blueprint, strangers: pl.DataFrame, as_of: datetime, known_at: datetime | None
+) -> dict[str, Staying]:
+    """The stay that a replay until the end of the day before `as_of` puts each account in; nothing is written."""
+    found: dict[str, Staying] = {}
+    for batch in batches(strangers, as_of):
+        first_seen = dict(zip(batch["account_id"], batch[FIRST_SEEN], strict=True))
+        frame = await past(session, blueprint, batch, yesterday(as_of), known_at=known_at)
+        found |= replay(frame, ready(blueprint), first_seen).current
+    return found
+
+
 async def placed_daily(
     session: AsyncSession,
     blueprint: Blueprint,

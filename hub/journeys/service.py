@@ -11,10 +11,9 @@ from datetime import datetime
 from uuid import UUID
 
 import polars as pl
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.accounts.model import Account
+from hub.accounts.knowing import known_accounts
 from hub.blueprint.service import Blueprint
 from hub.journeys import arriving, milestones, store
 from hub.journeys.chronicle import facts_of
@@ -23,7 +22,6 @@ from hub.journeys.progress import FIRST_SEEN, STAY_ID, Staying, at_stays, days_b
 from hub.journeys.rules import ready
 from hub.journeys.section import Journeys
 from hub.journeys.telling import tell
-from hub.kit.paging import among
 
 __all__ = ["DEADLINE", "Status", "facts", "placed_at", "placed_daily", "progress", "status_of"]
 
@@ -38,17 +36,16 @@ FACTS: dict[str, pl.DataType | type[pl.DataType]] = {
 }
 
 
-async def facts(session: AsyncSession, account_ids: Sequence[UUID], as_of: datetime) -> pl.DataFrame:
+async def facts(
+    session: AsyncSession, account_ids: Sequence[UUID], as_of: datetime, known_at: datetime | None = None
+) -> pl.DataFrame:
     """What rules may ask of accounts besides measures, one row each, sorted: the columns of `FACTS`.
 
-    Accounts that do not exist, or were merged into others, are left out. `owner` is who owns the account now.
+    Accounts that do not exist, or were merged into others at `known_at` (None: now), are left out. `owner` is who owns
+    the account now.
     """
-    found = await session.execute(
-        select(Account.id, Account.owner, Account.first_seen_at)
-        .where(among(Account.id, account_ids), Account.merged_into.is_(None))
-        .order_by(Account.id)
-    )
-    rows = [(str(id_), owner, days_between(seen, as_of), seen) for id_, owner, seen in found]
+    found = await known_accounts(session, account_ids, known_at)
+    rows = [(str(one.id), one.owner, days_between(one.first_seen_at, as_of), one.first_seen_at) for one in found]
     return pl.DataFrame(rows, schema=FACTS, orient="row")
 
 
@@ -66,7 +63,7 @@ async def progress(session: AsyncSession, blueprint: Blueprint, frame: pl.DataFr
     world = ready(blueprint)
     ids = [UUID(account_id) for account_id in frame["account_id"]]
     first_seen = dict(zip(frame["account_id"], frame[FIRST_SEEN], strict=True))
-    await store.move_back(session, first_seen)
+    await store.begin_when_seen(session, first_seen)
     stays = await store.current_stays(session, ids)
     stays |= await arriving.arrive(session, blueprint, frame.filter(~pl.col("account_id").is_in(list(stays))), now)
     known: Known = await store.milestones_of(session, stays.values())
@@ -93,13 +90,13 @@ async def placed_at(
     """`frame` (as in `progress`) with `segment`, `stage` and `days_in_stage` as of `as_of`, as known at `known_at`.
 
     They are those that the hub noted (None: all that it noted until now). An account of which it had noted nothing is
-    placed as if it were met for the first time then. Nothing is written.
+    placed as if it were met for the first time then, and its history replayed. Nothing is written.
     """
-    ids = [UUID(account_id) for account_id in frame["account_id"]]
-    noted = await store.stays_at(session, ids, as_of, known_at)
-    strangers = frame.filter(~pl.col("account_id").is_in(list(noted)))
     first_seen = dict(zip(frame["account_id"], frame[FIRST_SEEN], strict=True))
-    met = move(strangers, ready(blueprint), {}, first_seen, as_of).current
+    noted = await store.stays_at(session, first_seen, as_of, known_at)
+    strangers = frame.filter(~pl.col("account_id").is_in(list(noted)))
+    past = await arriving.replayed(session, blueprint, strangers, as_of, known_at)
+    met = move(strangers, ready(blueprint), past, first_seen, as_of).current
     return _placed(frame, [*noted.values(), *met.values()], as_of)
 
 
@@ -109,7 +106,7 @@ async def placed_daily(
     """A table of accounts and days (`account_id`, `as_of`, measures; by both) with what rules may ask besides measures,
     the score and band excepted; see `arriving.placed_daily`."""
     ids = [UUID(account_id) for account_id in measures["account_id"].unique(maintain_order=True)]
-    accounts = (await facts(session, ids, measures["as_of"][-1])).drop("days_known")
+    accounts = (await facts(session, ids, measures["as_of"][-1], known_at)).drop("days_known")
     return await arriving.placed_daily(session, blueprint, accounts, measures, known_at)
 
 

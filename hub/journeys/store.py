@@ -22,6 +22,10 @@ STAY: Table = Stay.__table__  # type: ignore[assignment]  # a mapped class's tab
 MILESTONE: Table = MilestoneProgress.__table__  # type: ignore[assignment]  # as above
 
 
+FIRST = "first_seen"
+"""Why an account is in its first stay."""
+
+
 async def current_stays(session: AsyncSession, account_ids: Sequence[UUID]) -> dict[str, Staying]:
     """The stay that each account is in, by account; accounts that have entered no stage are left out.
 
@@ -40,18 +44,20 @@ async def current_stays(session: AsyncSession, account_ids: Sequence[UUID]) -> d
     }
 
 
-async def move_back(session: AsyncSession, first_seen: Mapping[str, datetime]) -> None:
-    """Let the first stay of each account begin when the account was first seen, if that is now known to be earlier.
+async def begin_when_seen(session: AsyncSession, first_seen: Mapping[str, datetime]) -> None:
+    """Let the first stay of each account begin when the account was first seen, as far as that is known now.
 
     Older events arrive late all the time (a backfill reads the newest page first), and the order of arrival must not
-    decide when a journey began. Milestones that are neither reached nor overdue are expected earlier by as much.
+    decide when a journey began; a merge that is undone takes its past away again. Nobody begins in the future: then the
+    moment counts at which the hub noticed. Milestones that are neither reached nor overdue move by as much.
     """
     await session.execute(
         text(
             "WITH moved AS (UPDATE stay SET entered_at = f.at "
-            "FROM (SELECT s.id, s.entered_at AS before, a.at FROM stay s "
+            "FROM (SELECT s.id, s.entered_at AS before, least(a.at, s.recorded_at) AS at FROM stay s "
             "JOIN unnest(CAST(:ids AS uuid[]), CAST(:moments AS timestamptz[])) AS a(id, at) ON a.id = s.account_id "
-            "WHERE s.because->>'reason' = 'first_seen' AND s.entered_at > a.at FOR UPDATE OF s) AS f "
+            "WHERE s.because->>'reason' = 'first_seen' AND s.entered_at <> least(a.at, s.recorded_at) "
+            "FOR UPDATE OF s) AS f "
             "WHERE stay.id = f.id RETURNING stay.id, f.before - f.at AS by) "
             "UPDATE milestone_progress SET expected_at = expected_at - moved.by FROM moved "
             "WHERE stay_id = moved.id AND reached_at IS NULL AND overdue_at IS NULL"
@@ -61,19 +67,28 @@ async def move_back(session: AsyncSession, first_seen: Mapping[str, datetime]) -
 
 
 async def stays_at(
-    session: AsyncSession, account_ids: Sequence[UUID], as_of: datetime, known_at: datetime | None
+    session: AsyncSession, first_seen: Mapping[str, datetime], as_of: datetime, known_at: datetime | None
 ) -> dict[str, Staying]:
     """The stay that each account was in at `as_of`, as far as it was known at `known_at` (None: now), by account.
 
     It is the last one entered by then: when a stay was left is known from the entry of the next. At that moment it had
-    not been left.
+    not been left. `first_seen` is when each account was first seen, as known then: its first stay begins there (see
+    `begin_when_seen`), whatever has become known since.
     """
-    query = select(STAY).where(among(STAY.c.account_id, account_ids), STAY.c.entered_at <= as_of)
+    is_first = STAY.c.because["reason"].astext == FIRST
+    ids = [UUID(account_id) for account_id in first_seen]
+    query = select(STAY).where(among(STAY.c.account_id, ids), (STAY.c.entered_at <= as_of) | is_first)
     if known_at is not None:
         query = query.where(STAY.c.recorded_at <= known_at)
-    newest_first = query.order_by(STAY.c.account_id, STAY.c.entered_at.desc(), STAY.c.id.desc())
-    found = await session.execute(newest_first.ext(distinct_on(STAY.c.account_id)))
-    return {str(row.account_id): replace(_staying(row), left_at=None) for row in found}
+    newest_first = query.order_by(STAY.c.account_id, is_first, STAY.c.entered_at.desc(), STAY.c.id.desc())
+    found = {}
+    for row in await session.execute(newest_first.ext(distinct_on(STAY.c.account_id))):
+        stay = replace(_staying(row), left_at=None)
+        if stay.because["reason"] == FIRST:
+            stay = replace(stay, entered_at=min(first_seen[stay.account_id], row.recorded_at))
+        if stay.entered_at <= as_of:
+            found[stay.account_id] = stay
+    return found
 
 
 async def all_stays(session: AsyncSession, account_ids: Sequence[UUID], known_at: datetime | None) -> list[Staying]:

@@ -64,9 +64,9 @@ async def test_each_day_is_what_the_hub_kept_that_day(world: World) -> None:
 
 
 async def test_nobody_and_nothing_known(world: World) -> None:
-    """No accounts have no days; one without events is unknown on each of them."""
+    """No accounts have no days; before an account was first seen nothing is known of it."""
     assert (await _daily(world, [])).rows() == []
     account = await world.account(first_seen=START + 2 * DAY)
     found = await _daily(world, [account], 4)
     assert found["stage"].to_list() == [None, None, "onboarding", "onboarding"]
-    assert set(found["band"]) == {"unknown"}
+    assert found["band"].to_list() == ["unknown", "unknown", "red", "red"]

@@ -278,9 +278,9 @@ async def test_the_stage_of_a_past_day(account: Traveller) -> None:
 
 
 async def test_the_stage_before_the_hub_knew_the_account(account: Traveller) -> None:
-    """Nothing was noted then: it is placed as if it were met for the first time, and nothing is written."""
+    """Nothing was noted then: it is placed as if it were met then, with its past, and nothing is written."""
     async with account.kit.reading() as session:
-        for days, expected in ((50, ("onboarding", 50.0)), (100, ("established", 0.0))):
+        for days, expected in ((50, ("onboarding", 50.0)), (100, ("established", 10.0))):
             at = START + days * DAY
             row = (await placed_at(session, BLUEPRINT, await account.frame(session, at), at, at)).row(0, named=True)
             assert (row["stage"], row["days_in_stage"]) == expected
