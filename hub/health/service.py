@@ -80,7 +80,9 @@ async def score_accounts(
     catalogue = blueprint.section("measures", Catalogue)
     measures = await compute(session, catalogue, current, as_of=now)
     frame = measures.join(facts, on="account_id", how="inner", maintain_order="left")
-    frame = await journeys.progress(session, blueprint, _with_standing(frame, before), now)
+    # An account that comes back out of another one has no health, but goes on from the score that it had.
+    stood = before | await store.remembered(session, [id_ for id_ in current if id_ not in before])
+    frame = await journeys.progress(session, blueprint, _with_standing(frame, stood), now)
     names = profile_names(frame, blueprint.section("profiles", Profiles))
     rated = rate(frame, names, ready(blueprint).profiles)
 
