@@ -30,6 +30,7 @@ from hub.health.rules import ready
 from hub.health.scoring import MICRO
 from hub.health.section import Profiles
 from hub.health.vocabulary import AlertStatus, Band
+from hub.health.waking import next_looks
 from hub.journeys import service as journeys
 from hub.journeys.telling import Told, tell
 from hub.kit.errors import Invalid, NotFound
@@ -53,12 +54,12 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class ScoringResult:
-    """What a batch came to: the accounts that were looked at, those whose score changed, and the next moment at which
-    a milestone of an account becomes overdue, where there is one."""
+    """What a batch came to: the accounts that were looked at, those whose score changed, and when to look at each again
+    although nothing happens; those that may sleep are not in `looks`."""
 
     scored: frozenset[UUID] = frozenset()
     changed: frozenset[UUID] = frozenset()
-    deadlines: Mapping[UUID, datetime] = field(default_factory=dict)
+    looks: Mapping[UUID, datetime] = field(default_factory=dict)
 
 
 async def score_accounts(
@@ -95,7 +96,9 @@ async def score_accounts(
     opened, alive, alert_facts = await follow_alerts(session, blueprint, judged, now)
     watch_facts = await follow_watch(session, judged, opened, alive, now)
     await tell(session, [*told, *alert_facts, *watch_facts], now)
-    return ScoringResult(frozenset(written), frozenset(one.account_id for one in changed), _deadlines(frame))
+    news = frozenset(one.account_id for one in changed)
+    mine = frame.filter(pl.col("account_id").is_in([str(account_id) for account_id in written]))
+    return ScoringResult(frozenset(written), news, await next_looks(session, blueprint, mine, news, now))
 
 
 async def acknowledge_alert(session: AsyncSession, viewer: Viewer, alert_id: UUID, now: datetime) -> Alert:
@@ -160,11 +163,6 @@ def _judged(frame: pl.DataFrame, rated: pl.DataFrame, written: Collection[UUID])
     """The accounts that were written, with their new score and band."""
     judged = frame.with_columns(in_points(rated["micro_points"]), rated["band"])
     return judged.filter(pl.col("account_id").is_in([str(account_id) for account_id in written]))
-
-
-def _deadlines(frame: pl.DataFrame) -> dict[UUID, datetime]:
-    found = frame.select("account_id", journeys.DEADLINE).drop_nulls()
-    return {UUID(account_id): deadline for account_id, deadline in found.iter_rows()}
 
 
 def _told(result: Result, stood: Standing | None, now: datetime) -> list[Told]:

@@ -11,6 +11,7 @@ import polars as pl
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.kit.db import driver_connection
+from hub.measures.changes import compile_next_change, moves_daily
 from hub.measures.days import ACCOUNT, MOMENT, days_frame
 from hub.measures.evidence import compile_evidence
 from hub.measures.fragments import Question
@@ -19,7 +20,7 @@ from hub.measures.section import Catalogue
 from hub.measures.sql import compile_measures
 from hub.measures.sweeps import Days, compile_sweep
 
-__all__ = ["Catalogue", "compute", "evidence", "series"]
+__all__ = ["Catalogue", "compute", "daily_measures", "evidence", "next_changes", "series"]
 
 
 async def compute(
@@ -70,6 +71,26 @@ async def series(
     driver = await driver_connection(session)
     rows = await driver.fetch(sweep.text, *sweep.parameters)
     return finished(catalogue, read, days_frame(read, sweep, rows, grid), [ACCOUNT, MOMENT])
+
+
+async def next_changes(
+    session: AsyncSession, catalogue: Catalogue, account_ids: Sequence[UUID], *, as_of: datetime
+) -> dict[UUID, datetime]:
+    """The next moment after `as_of` at which time alone may change a measure of each account; where it never will,
+    the account is left out. Of what moves every day (`daily_measures`) it is only asked when that begins. One
+    statement, or none for nobody."""
+    if not account_ids:
+        return {}
+    statement = compile_next_change(measures_read(catalogue), _question(account_ids, as_of, None))
+    driver = await driver_connection(session)
+    rows = await driver.fetch(statement.text, *statement.parameters)
+    return {UUID(account_id): moment for account_id, moment in rows if moment is not None}
+
+
+def daily_measures(catalogue: Catalogue) -> list[str]:
+    """The measures that, where they have a value, have another one every day."""
+    read = measures_read(catalogue)
+    return [name for name in catalogue if name in read and moves_daily(read[name])]
 
 
 async def evidence(
