@@ -21,9 +21,10 @@ from hub.blueprint.service import Blueprint
 from hub.journeys import store
 from hub.journeys.chronicle import facts_of
 from hub.journeys.milestones import sought
-from hub.journeys.progress import FIRST_SEEN, Staying
+from hub.journeys.progress import FIRST_SEEN
 from hub.journeys.replay import ENTERED, MOMENT, History, days_since, held_first, milestones_then, replay
 from hub.journeys.rules import measures_needed, ready
+from hub.journeys.stays import Staying
 from hub.journeys.telling import tell
 from hub.measures.section import Catalogue
 from hub.measures.service import series
@@ -132,7 +133,7 @@ async def placed_daily(
     `owner` at each moment: where the hub noted the account to be, or else where a replay puts it."""
     last: datetime = frame[MOMENT][-1]
     ids = [UUID(account_id) for account_id in accounts["account_id"]]
-    stays = await store.all_stays(session, ids, known_at)
+    stays = [ready(blueprint).renamed(stay) for stay in await store.all_stays(session, ids, known_at)]
     noted = {stay.account_id for stay in stays}
     strangers = accounts.filter(~pl.col("account_id").is_in(list(noted)))
     for batch in batches(strangers, last + timedelta(microseconds=1)):

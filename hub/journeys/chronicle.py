@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from hub.journeys.milestones import Progress
-from hub.journeys.progress import Staying
+from hub.journeys.stays import Staying
 from hub.journeys.telling import Told
 
 

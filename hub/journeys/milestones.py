@@ -16,9 +16,10 @@ from uuid import UUID
 
 import polars as pl
 
-from hub.journeys.progress import STAY_ID, Staying, at_stays
+from hub.journeys.progress import STAY_ID, at_stays
 from hub.journeys.rules import ReadyMap, ReadyMilestone
-from hub.journeys.section import Stage
+from hub.journeys.section import InFlight, Stage
+from hub.journeys.stays import Staying
 from hub.measures.rules import Rule
 
 
@@ -52,7 +53,7 @@ class Sought:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A milestone of one stay. `expected_at` is fixed when the stay begins."""
+    """A milestone of one stay. `expected_at` is fixed when the stay begins, unless a new version moves it."""
 
     stay_id: UUID
     milestone: str
@@ -112,6 +113,8 @@ def follow(
     for stay, milestone in _open(world, stays, known):
         before = known.get((stay.id, milestone.name))
         now = before or Progress(stay.id, milestone.name, stay.account_id, expected(stay, milestone))
+        if now.overdue_at is None and world.journeys[stay.segment].definition.in_flight is InFlight.MOVE:
+            now = replace(now, expected_at=expected(stay, milestone))
         if (proof := reached.get((stay.id, milestone.name))) is not None:
             now = replace(now, reached_at=proof.at, evidence=proof.evidence)
         elif now.overdue_at is None and now.expected_at and now.expected_at <= (stay.left_at or as_of):
@@ -148,11 +151,15 @@ class MilestoneState(Protocol):
 
 
 def _open(world: ReadyMap, stays: Iterable[Staying], known: Known) -> Iterator[tuple[Staying, ReadyMilestone]]:
-    """Every milestone of the stays that is not reached yet."""
+    """Every milestone of the stays that is not reached yet. One that a later version brought begins with the next stay,
+    unless that version moves those on their way."""
     for stay in stays:
         journey = world.journeys.get(stay.segment)
         for milestone in journey.milestones.get(stay.stage, ()) if journey else ():
             before = known.get((stay.id, milestone.name))
+            is_later = before is None and stay.version not in (None, world.version)
+            if is_later and journey is not None and journey.definition.in_flight is InFlight.KEEP:
+                continue
             if before is None or before.reached_at is None:
                 yield stay, milestone
 

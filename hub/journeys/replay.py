@@ -18,9 +18,10 @@ from uuid import UUID
 import polars as pl
 
 from hub.journeys.milestones import Progress, Reached, expected
-from hub.journeys.progress import DAY_SECONDS, STAY_ID, Staying, segment_of
+from hub.journeys.progress import DAY_SECONDS, STAY_ID, segment_of
 from hub.journeys.rules import ReadyJourney, ReadyMap
 from hub.journeys.section import ANY
+from hub.journeys.stays import Staying
 from hub.kit.ids import new_id
 from hub.measures.division import quotient
 

@@ -4,12 +4,13 @@ them."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from hub.blueprint.problems import Path, Problem
 from hub.blueprint.service import Blueprint
 from hub.journeys.section import Journey, Journeys, Milestone, Segments, Transition
+from hub.journeys.stays import Staying
 from hub.measures.rules import FACTS, Rule, RuleInvalid
 from hub.measures.section import Catalogue
 
@@ -38,6 +39,12 @@ class ReadyMap:
 
     segments: tuple[tuple[str, Rule | None], ...]
     journeys: Mapping[str, ReadyJourney]
+    version: int
+
+    def renamed(self, stay: Staying) -> Staying:
+        """A stay under the name that its stage has in this version."""
+        journey = self.journeys.get(stay.segment)
+        return replace(stay, stage=journey.definition.called(stay.stage)) if journey else stay
 
 
 def known_names(blueprint: Blueprint) -> frozenset[str]:
@@ -72,6 +79,7 @@ def ready(blueprint: Blueprint) -> ReadyMap:
     return ReadyMap(
         tuple((name, Rule.parse(entry.when, names) if entry.when else None) for name, entry in segments.items()),
         {name: _ready(journey, names) for name, journey in journeys.items()},
+        blueprint.version,
     )
 
 

@@ -18,9 +18,10 @@ from hub.blueprint.service import Blueprint
 from hub.journeys import arriving, milestones, store
 from hub.journeys.chronicle import facts_of
 from hub.journeys.milestones import Known, MilestoneState, Progress, Status
-from hub.journeys.progress import FIRST_SEEN, STAY_ID, Staying, at_stays, days_between, move
+from hub.journeys.progress import FIRST_SEEN, STAY_ID, at_stays, days_between, move
 from hub.journeys.rules import ready
 from hub.journeys.section import Journeys
+from hub.journeys.stays import Staying
 from hub.journeys.telling import tell
 
 __all__ = ["DEADLINE", "Status", "facts", "placed_at", "placed_daily", "progress", "status_of"]
@@ -64,7 +65,7 @@ async def progress(session: AsyncSession, blueprint: Blueprint, frame: pl.DataFr
     ids = [UUID(account_id) for account_id in frame["account_id"]]
     first_seen = dict(zip(frame["account_id"], frame[FIRST_SEEN], strict=True))
     await store.begin_when_seen(session, first_seen)
-    stays = await store.current_stays(session, ids)
+    stays = {id_: world.renamed(stay) for id_, stay in (await store.current_stays(session, ids)).items()}
     stays |= await arriving.arrive(session, blueprint, frame.filter(~pl.col("account_id").is_in(list(stays))), now)
     known: Known = await store.milestones_of(session, stays.values())
     moves = move(frame, world, stays, first_seen, now)
@@ -93,7 +94,8 @@ async def placed_at(
     placed as if it were met for the first time then, and its history replayed. Nothing is written.
     """
     first_seen = dict(zip(frame["account_id"], frame[FIRST_SEEN], strict=True))
-    noted = await store.stays_at(session, first_seen, as_of, known_at)
+    found = await store.stays_at(session, first_seen, as_of, known_at)
+    noted = {account_id: ready(blueprint).renamed(stay) for account_id, stay in found.items()}
     strangers = frame.filter(~pl.col("account_id").is_in(list(noted)))
     past = await arriving.replayed(session, blueprint, strangers, as_of, known_at)
     met = move(strangers, ready(blueprint), past, first_seen, as_of).current
@@ -120,7 +122,7 @@ def status_of(
 ) -> Status:
     """How a stay goes (on track, behind, stuck) by the limits of its stage and its milestones."""
     journey = blueprint.section("journeys", Journeys).root.get(segment)
-    return milestones.status(journey.stages.get(stage) if journey else None, entered_at, states, now)
+    return milestones.status(journey.stages.get(journey.called(stage)) if journey else None, entered_at, states, now)
 
 
 def _placed(frame: pl.DataFrame, stays: Iterable[Staying], as_of: datetime) -> pl.DataFrame:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.journeys.milestones import Progress, Reached, Sought
 from hub.journeys.model import MilestoneProgress, Stay
-from hub.journeys.progress import Staying
+from hub.journeys.stays import Staying
 from hub.kit.db import insert_rows, json_text
 from hub.kit.paging import among
 
@@ -34,13 +34,19 @@ async def current_stays(session: AsyncSession, account_ids: Sequence[UUID]) -> d
     earlier = STAY.alias("earlier")
     first = ~exists().where(earlier.c.account_id == STAY.c.account_id, earlier.c.left_at.is_not(None))
     found = await session.execute(
-        select(STAY.c.id, STAY.c.account_id, STAY.c.segment, STAY.c.stage, STAY.c.entered_at, first).where(
-            among(STAY.c.account_id, account_ids), STAY.c.left_at.is_(None)
-        )
+        select(
+            STAY.c.id,
+            STAY.c.account_id,
+            STAY.c.segment,
+            STAY.c.stage,
+            STAY.c.entered_at,
+            first,
+            STAY.c.blueprint_version,
+        ).where(among(STAY.c.account_id, account_ids), STAY.c.left_at.is_(None))
     )
     return {
-        str(account_id): Staying(id_, str(account_id), segment, stage, entered_at, None, is_first, {})
-        for id_, account_id, segment, stage, entered_at, is_first in found
+        str(account_id): Staying(id_, str(account_id), segment, stage, entered_at, None, is_first, {}, version)
+        for id_, account_id, segment, stage, entered_at, is_first, version in found
     }
 
 
@@ -193,6 +199,7 @@ async def keep_milestones(session: AsyncSession, changed: Sequence[Progress]) ->
         MILESTONE,
         rows,
         on_conflict="(stay_id, milestone) DO UPDATE SET "
+        "expected_at = excluded.expected_at, "
         "reached_at = coalesce(milestone_progress.reached_at, excluded.reached_at), "
         "overdue_at = coalesce(milestone_progress.overdue_at, excluded.overdue_at), "
         "evidence = CASE WHEN milestone_progress.reached_at IS NULL THEN excluded.evidence "

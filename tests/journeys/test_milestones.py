@@ -11,9 +11,9 @@ import pytest
 
 from hub.blueprint.service import Blueprint
 from hub.journeys.milestones import Progress, Reached, Sought, Status, follow, held, sought, status
-from hub.journeys.progress import Staying
 from hub.journeys.rules import ready
 from hub.journeys.section import Stage
+from hub.journeys.stays import Staying
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 ENTERED = NOW - timedelta(days=10)

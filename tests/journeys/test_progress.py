@@ -9,8 +9,9 @@ from uuid import UUID
 import polars as pl
 
 from hub.blueprint.service import Blueprint
-from hub.journeys.progress import Moves, Staying, at_stays, days_between, move, segment_of
+from hub.journeys.progress import Moves, at_stays, days_between, move, segment_of
 from hub.journeys.rules import ReadyMap, ready
+from hub.journeys.stays import Staying
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 SEEN = NOW - timedelta(days=100)
@@ -140,7 +141,7 @@ def test_another_segment_is_another_journey() -> None:
 
 def test_without_a_segment_nobody_travels() -> None:
     """No journey is not an error: the account has no stage."""
-    world = ReadyMap(WORLD.segments[:1], WORLD.journeys)
+    world = ReadyMap(WORLD.segments[:1], WORLD.journeys, 1)
     assert _move({}, None, world) == Moves((), (), {})
 
 

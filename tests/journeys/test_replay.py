@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from hub.blueprint.service import Blueprint
 from hub.journeys import milestones
 from hub.journeys.milestones import Progress, Reached
-from hub.journeys.progress import Staying, days_between, move
+from hub.journeys.progress import days_between, move
 from hub.journeys.replay import History, held_first, milestones_then, replay
 from hub.journeys.rules import ready
+from hub.journeys.stays import Staying
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
