@@ -23,7 +23,7 @@ from hub.journeys.stays import Staying
 from hub.measures.rules import Rule
 
 
-class Status(StrEnum):
+class StayStatus(StrEnum):
     """How a stay goes."""
 
     ON_TRACK = "on_track"
@@ -124,19 +124,21 @@ def follow(
     return changed
 
 
-def status(stage: Stage | None, entered_at: datetime, milestones: Iterable[MilestoneState], now: datetime) -> Status:
+def status(
+    stage: Stage | None, entered_at: datetime, milestones: Iterable[MilestoneState], now: datetime
+) -> StayStatus:
     """How a stay goes. `milestones` are those of the stay; a stage that the blueprint does not know has no limits."""
     stage = stage or Stage()
     behind_after, stuck_after = stage.limits()
     stayed = now - entered_at
     if stuck_after is not None and stayed > stuck_after:
-        return Status.STUCK
+        return StayStatus.STUCK
     late = any(
         milestone.reached_at is None and milestone.expected_at is not None and milestone.expected_at <= now
         for milestone in milestones
         if milestone.milestone not in stage.milestones or stage.milestones[milestone.milestone].required
     )
-    return Status.BEHIND if late or (behind_after is not None and stayed > behind_after) else Status.ON_TRACK
+    return StayStatus.BEHIND if late or (behind_after is not None and stayed > behind_after) else StayStatus.ON_TRACK
 
 
 class MilestoneState(Protocol):

@@ -17,14 +17,14 @@ from hub.accounts.knowing import known_accounts
 from hub.blueprint.service import Blueprint
 from hub.journeys import arriving, milestones, store
 from hub.journeys.chronicle import facts_of
-from hub.journeys.milestones import Known, MilestoneState, Progress, Status
+from hub.journeys.milestones import Known, MilestoneState, Progress, StayStatus
 from hub.journeys.progress import FIRST_SEEN, STAY_ID, at_stays, days_between, move
 from hub.journeys.rules import ready
 from hub.journeys.section import Journeys
 from hub.journeys.stays import Staying
 from hub.journeys.telling import tell
 
-__all__ = ["DEADLINE", "Status", "facts", "placed_at", "placed_daily", "progress", "status_of"]
+__all__ = ["DEADLINE", "StayStatus", "facts", "placed_at", "placed_daily", "progress", "status_of"]
 
 DEADLINE = "next deadline"
 """A column beside measures and facts; with a space in its name it is no measure's."""
@@ -119,7 +119,7 @@ def status_of(
     entered_at: datetime,
     states: Iterable[MilestoneState],
     now: datetime,
-) -> Status:
+) -> StayStatus:
     """How a stay goes (on track, behind, stuck) by the limits of its stage and its milestones."""
     journey = blueprint.section("journeys", Journeys).root.get(segment)
     return milestones.status(journey.stages.get(journey.called(stage)) if journey else None, entered_at, states, now)

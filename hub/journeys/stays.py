@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
+
+
+class StayReason(StrEnum):
+    """Why an account entered a stage."""
+
+    FIRST_SEEN = "first_seen"
+    TRANSITION = "transition"
+    SEGMENT = "segment"
+    BLUEPRINT = "blueprint"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import pytest
 from hub.blueprint.service import Blueprint
 from hub.journeys.rules import problems
 from hub.journeys.section import Journeys
-from hub.journeys.service import Status, placed_at, progress, status_of
+from hub.journeys.service import StayStatus, placed_at, progress, status_of
 from hub.kit.runtime import Kit
 
 from .test_service import BLUEPRINT, DAY, START, Traveller
@@ -55,7 +55,7 @@ async def test_a_renamed_stage_goes_on_under_its_new_name(account: Traveller) ->
     found = await _look(account, renamed)
     assert (found["stage"], found["days_in_stage"]) == ("launch", 10.0)
     assert await _stays(account) == [("onboarding", START, None, 7)]
-    assert status_of(renamed, "smb", "onboarding", START, [], account.now) is Status.BEHIND
+    assert status_of(renamed, "smb", "onboarding", START, [], account.now) is StayStatus.BEHIND
     account.now = START + 12 * DAY
     await account.event("setup.completed", START + 11 * DAY)
     assert (await _look(account, renamed))["stage"] == "established"

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.accounts.model import Account, SourceAccount
 from hub.blueprint.service import Blueprint
 from hub.journeys.model import MilestoneProgress, Stay
-from hub.journeys.service import DEADLINE, Status, facts, placed_at, progress, status_of
+from hub.journeys.service import DEADLINE, StayStatus, facts, placed_at, progress, status_of
 from hub.kit.ids import new_id
 from hub.kit.runtime import Kit
 from hub.timeline.model import EventRow
@@ -292,7 +292,7 @@ async def test_how_a_stay_goes(account: Traveller) -> None:
     account.now = START + 20 * DAY
     await account.look()
     milestones = (await account.milestones()).values()
-    for days, expected in ((10, Status.ON_TRACK), (20, Status.BEHIND), (181, Status.STUCK)):
+    for days, expected in ((10, StayStatus.ON_TRACK), (20, StayStatus.BEHIND), (181, StayStatus.STUCK)):
         at = START + days * DAY
         assert status_of(BLUEPRINT, "smb", "onboarding", START, milestones, at) == expected
 
