@@ -70,12 +70,19 @@ async def furnish(session: AsyncSession, account_ids: Sequence[UUID], now: datet
     """See to it that each account has its own place, where the hub's own facts about it lie."""
     await session.execute(
         text(
-            "INSERT INTO source_account (id, place, account_id, profile, first_seen_at) "
+            "WITH furnished AS (INSERT INTO source_account (id, place, account_id, profile, first_seen_at) "
             "SELECT p.id, 'hub:' || a.id, coalesce(a.merged_into, a.id), '{}', :now "
             "FROM unnest(CAST(:places AS uuid[]), CAST(:ids AS uuid[])) AS p(id, account_id) "
-            "JOIN account a ON a.id = p.account_id ORDER BY p.id ON CONFLICT (id) DO NOTHING"
+            "JOIN account a ON a.id = p.account_id ORDER BY p.id ON CONFLICT (id) DO NOTHING RETURNING id, account_id) "
+            "INSERT INTO account_assertion (source_account_id, account_id, reason, evidence, actor, recorded_at) "
+            "SELECT id, account_id, :reason, '{}', 'hub', :now FROM furnished"
         ),
-        {"ids": list(account_ids), "places": [own_place_id(account) for account in account_ids], "now": now},
+        {
+            "ids": list(account_ids),
+            "places": [own_place_id(account) for account in account_ids],
+            "reason": AssertionReason.RESOLVED.value,
+            "now": now,
+        },
     )
 
 

@@ -75,6 +75,20 @@ class SourceAccount(Base):
     )
 
 
+class FirstSighting(Base):
+    """From `recorded_at` on, the earliest event known of the source account is that of `first_seen_at`. Never changed;
+    `SourceAccount.first_seen_at` repeats the newest."""
+
+    __tablename__ = "first_sighting"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    source_account_id: Mapped[UUID]
+    first_seen_at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+
+    __table_args__ = (Index(None, "source_account_id", "id"),)
+
+
 class AccountKey(Base):
     """A key that a source account asserts; `relation` is `is` or `member`."""
 
@@ -178,7 +192,7 @@ class Person(Base):
 
 
 class SourcePerson(Base):
-    """A vendor's own user, and which person that is."""
+    """A vendor's own user, and which person that is held to be now (`PersonAssertion` has since when)."""
 
     __tablename__ = "source_person"
 
@@ -192,6 +206,19 @@ class SourcePerson(Base):
     first_seen_at: Mapped[datetime]
 
     __table_args__ = (Index(None, "person_id"),)
+
+
+class PersonAssertion(Base):
+    """From `recorded_at` on, the source person is held to be the person. Never changed."""
+
+    __tablename__ = "person_assertion"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    source_person_id: Mapped[UUID]
+    person_id: Mapped[UUID]
+    recorded_at: Mapped[datetime]
+
+    __table_args__ = (Index(None, "source_person_id", "id"),)
 
 
 class PersonPlace(Base):

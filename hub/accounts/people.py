@@ -1,6 +1,7 @@
 """Which source persons are one person: components over the keys that they share.
 
-A person is made for one source person, their anchor, and lives where that one belongs, like an account.
+A person is made for one source person, their anchor, and lives where that one belongs, like an account. Who a source
+person is held to be is an append-only list of assertions, so that it can be asked who was counted on any day.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ async def resolve_people(session: AsyncSession, sources: Collection[UUID], now: 
         merged.update({one: person if one != person else None for one in known})
         after.update(dict.fromkeys(group, person))
     await _found(session, founding, now)
-    return await _write(session, before, after, merged)
+    return await _write(session, before, after, merged, now)
 
 
 async def _found(session: AsyncSession, anchors: dict[UUID, UUID], now: datetime) -> None:
@@ -69,7 +70,11 @@ async def _found(session: AsyncSession, anchors: dict[UUID, UUID], now: datetime
 
 
 async def _write(
-    session: AsyncSession, before: dict[UUID, UUID | None], after: dict[UUID, UUID], merged: dict[UUID, UUID | None]
+    session: AsyncSession,
+    before: dict[UUID, UUID | None],
+    after: dict[UUID, UUID],
+    merged: dict[UUID, UUID | None],
+    now: datetime,
 ) -> set[UUID]:
     moved = {source: person for source, person in after.items() if before[source] != person}
     await session.execute(
@@ -78,6 +83,13 @@ async def _write(
             "FROM unnest(CAST(:sources AS uuid[]), CAST(:people AS uuid[])) AS m(id, person_id) WHERE s.id = m.id"
         ),
         {"sources": list(moved), "people": list(moved.values())},
+    )
+    await session.execute(
+        text(
+            "INSERT INTO person_assertion (source_person_id, person_id, recorded_at) SELECT *, :now "
+            "FROM unnest(CAST(:sources AS uuid[]), CAST(:people AS uuid[]))"
+        ),
+        {"sources": list(moved), "people": list(moved.values()), "now": now},
     )
     await session.execute(
         text(

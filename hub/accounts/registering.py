@@ -51,6 +51,7 @@ async def observe(session: AsyncSession, shown: Seen, now: datetime) -> Register
     # Look again at what was new: somebody else may have taken it in before the lock was ours. The known stays known.
     fresh = await _news(session, _only(shown, first))
     await _write(session, "source_account", fresh.accounts)
+    await _note_first_sightings(session, fresh.accounts, now)
     await _assert_accounts(session, fresh.accounts, now)
     await _write(session, "source_person", fresh.people)
     await _assert_people(session, fresh.people, now)
@@ -145,6 +146,21 @@ async def _write(session: AsyncSession, table: str, fresh: dict[UUID, Known]) ->
             "times": [orjson.dumps(known.profile.times).decode() for known in fresh.values()],
             "ats": [known.profile.newest for known in fresh.values()],
         },
+    )
+
+
+async def _note_first_sightings(session: AsyncSession, fresh: dict[UUID, Known], now: datetime) -> None:
+    """Write down since when each place is known to have been there, where that is news."""
+    if not fresh:
+        return
+    await session.execute(
+        text(
+            "INSERT INTO first_sighting (source_account_id, first_seen_at, recorded_at) SELECT n.id, n.first, :now "
+            "FROM unnest(CAST(:ids AS uuid[]), CAST(:firsts AS timestamptz[])) AS n(id, first) "
+            "WHERE NOT EXISTS (SELECT FROM first_sighting f WHERE f.source_account_id = n.id "
+            "AND f.first_seen_at <= n.first)"
+        ),
+        {"ids": list(fresh), "firsts": [known.first_seen_at for known in fresh.values()], "now": now},
     )
 
 

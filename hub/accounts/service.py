@@ -42,6 +42,7 @@ __all__ = [
     "mark_all_changed",
     "mark_changed",
     "mark_heard_of",
+    "mark_later",
     "merge",
     "note",
     "observe",
@@ -134,11 +135,14 @@ async def own_place(session: AsyncSession, account_ids: Collection[UUID], now: d
     return places
 
 
-async def mark_changed(
-    session: AsyncSession, account_ids: Iterable[UUID], now: datetime, due_at: datetime | None = None
-) -> None:
-    """Have these accounts scored: at once, or at `due_at` when only time will change something."""
-    await work.mark(session, TO_SCORE, (str(account) for account in account_ids), due_at=due_at or now)
+async def mark_changed(session: AsyncSession, account_ids: Iterable[UUID], now: datetime) -> None:
+    """Have these accounts scored at once."""
+    await work.mark(session, TO_SCORE, (str(account) for account in account_ids), due_at=now)
+
+
+async def mark_later(session: AsyncSession, due_at: Mapping[UUID, datetime]) -> None:
+    """Have accounts scored each at its own moment, when time alone will have changed something."""
+    await work.mark_each(session, TO_SCORE, {str(account): moment for account, moment in due_at.items()})
 
 
 async def mark_all_changed(session: AsyncSession, now: datetime) -> int:

@@ -63,7 +63,7 @@ async def score_at(
     Raises `NotFound` for an account that does not exist, or was merged into another, and without any blueprint.
     """
     blueprint = await _blueprint_at(session, known_at)
-    facts = await journeys.facts(session, [account_id], as_of)
+    facts = await journeys.facts(session, [account_id], as_of, known_at)
     if facts.is_empty():
         raise NotFound("There is no such account, or it was merged into another.")
     catalogue = blueprint.section("measures", Catalogue)

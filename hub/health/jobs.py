@@ -1,7 +1,7 @@
 """The work list of accounts to score.
 
 A batch is claimed, scored in one transaction, and put back for the next moment at which time alone can change
-something: the next UTC midnight, since windows slide by the day, or the hour of the next overdue milestone.
+something (`waking`); an account that time cannot change waits for the next event.
 
 One account that cannot be scored must not hold up the others: a batch that fails is halved, until what fails stands
 alone; that one waits longer after each attempt, with its error, and the others are done.
@@ -9,17 +9,15 @@ alone; that one waits longer after each attempt, with its error, and the others 
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from datetime import datetime, time, timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
 from asyncpg import InterfaceError, OperatorInterventionError, PostgresConnectionError
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.accounts.service import TO_SCORE, mark_changed
+from hub.accounts.service import TO_SCORE, mark_later
 from hub.blueprint import service as blueprints
 from hub.blueprint.service import Blueprint
 from hub.connections.service import still_arriving
@@ -81,33 +79,12 @@ async def _failure(
             result = await score_accounts(session, blueprint, [UUID(claim.key) for claim in claims], now, then)
             # In the order in which others mark accounts, so that nobody waits for us while we wait for them.
             await work.finish(session, sorted(claims, key=lambda claim: claim.key))
-            await _come_back(session, result.scored, result.deadlines, now)
+            await mark_later(session, result.looks)
     except Exception as error:
         if _is_the_connection_s(error):
             raise
         return error
     return None
-
-
-async def _come_back(
-    session: AsyncSession, scored: frozenset[UUID], deadlines: Mapping[UUID, datetime], now: datetime
-) -> None:
-    """Mark every account for the moment at which time alone may change it; at most one statement for each hour."""
-    moments: dict[datetime, set[UUID]] = defaultdict(set)
-    for account_id in scored:
-        moments[next_look(now, deadlines.get(account_id))].add(account_id)
-    for moment, account_ids in sorted(moments.items()):
-        await mark_changed(session, account_ids, now, due_at=moment)
-
-
-def next_look(now: datetime, deadline: datetime | None) -> datetime:
-    """The next UTC midnight, or the full hour at or after a deadline that comes before it; always after `now`."""
-    midnight = datetime.combine(now.date(), time.min, now.tzinfo) + timedelta(days=1)
-    if deadline is None:
-        return midnight
-    hour = deadline.replace(minute=0, second=0, microsecond=0)
-    noticed = hour if hour >= deadline else hour + timedelta(hours=1)
-    return min(noticed, midnight) if noticed > now else midnight
 
 
 async def _put_off(kit: Kit, claim: Claim, error: Exception, now: datetime) -> None:

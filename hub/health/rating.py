@@ -16,6 +16,7 @@ from hub.health.scoring import MICRO, micro, score
 from hub.health.section import Profiles
 from hub.health.terms import Override
 from hub.health.vocabulary import Band
+from hub.measures.division import quotient
 
 RATED = {
     "profile": pl.String,
@@ -68,6 +69,11 @@ def rate(frame: pl.DataFrame, names: pl.Series, profiles: Mapping[str, ReadyProf
     return pl.concat(parts).sort(ROW).drop(ROW)
 
 
+def in_points(micro_points: pl.Series) -> pl.Series:
+    """A column of micro-points as points, called `score`."""
+    return micro_points.to_frame("score").select(quotient(pl.col("score"), float(MICRO))).to_series()
+
+
 def profile_names(frame: pl.DataFrame, profiles: Profiles) -> pl.Series:
     """The name of the profile that applies to each account by its `segment` and `stage`; null: none."""
     places = frame.select("segment", "stage")
@@ -95,25 +101,36 @@ def _unrated() -> list[pl.Expr]:
 
 def _rate(frame: pl.DataFrame, ready: ReadyProfile) -> pl.DataFrame:
     """`rate` for accounts that all have the same profile."""
+    terms = list(ready.definition.measures())
+    return (
+        judged(score(ready.definition, frame), frame, ready)
+        .with_columns(
+            pl.col("band").alias("computed_band"),
+            pl.lit(None, pl.String).alias("override"),
+            pl.lit(ready.name).alias("profile"),
+            pl.lit([str(indicator) for indicator, _, _ in terms]).alias("indicators"),
+            pl.lit([measure for _, measure, _ in terms]).alias("measures"),
+        )
+        .select(*list(RATED)[:-1], _counting().alias("counting"))
+    )
+
+
+def judged(scored: pl.DataFrame, frame: pl.DataFrame, ready: ReadyProfile) -> pl.DataFrame:
+    """From the points of accounts of one profile to their health, row by row: caps, floor, band.
+
+    `scored` has `micro_points` and `coverage_ppm` before caps (see `scoring`), `frame` measures and facts, among them
+    `score` and `band` as they were before. Given back is `scored` with `micro_points` (null: unknown) and `band` as
+    they are now.
+    """
     profile = ready.definition
-    capped = _cap(score(profile, frame), frame, ready)
+    capped = _cap(scored, frame, ready)
     enough = pl.col("coverage_ppm") >= micro(profile.floor)
     rated = capped.with_columns(
         frame[COMPUTED_BEFORE if COMPUTED_BEFORE in frame.columns else "band"].alias("before"),
         pl.when(enough).then("computed").alias("micro_points"),
     ).with_columns(banded(profile.bands, pl.col("micro_points"), pl.col("before")).alias("band"))
     rated = rated.with_columns(_is_purple(frame, rated, ready).alias("purple"))
-    terms = list(profile.measures())
-    return rated.with_columns(
-        pl.when("purple").then(pl.lit(Band.PURPLE.value)).otherwise("band").alias("band"),
-        pl.lit(None, pl.String).alias("override"),
-        pl.lit(ready.name).alias("profile"),
-        pl.lit([str(indicator) for indicator, _, _ in terms]).alias("indicators"),
-        pl.lit([measure for _, measure, _ in terms]).alias("measures"),
-    ).select(
-        *(pl.col("band").alias(name) if name == "computed_band" else name for name in list(RATED)[:-1]),
-        _counting().alias("counting"),
-    )
+    return rated.with_columns(pl.when("purple").then(pl.lit(Band.PURPLE.value)).otherwise("band").alias("band"))
 
 
 def _cap(scored: pl.DataFrame, frame: pl.DataFrame, ready: ReadyProfile) -> pl.DataFrame:
@@ -140,7 +157,7 @@ def _cap(scored: pl.DataFrame, frame: pl.DataFrame, ready: ReadyProfile) -> pl.D
 def _is_purple(frame: pl.DataFrame, rated: pl.DataFrame, ready: ReadyProfile) -> pl.Series:
     if ready.purple is None:
         return pl.Series([False]).new_from_index(0, frame.height)
-    now = frame.with_columns((rated["micro_points"] / MICRO).alias("score"), rated["band"])
+    now = frame.with_columns(in_points(rated["micro_points"]), rated["band"])
     return ready.purple.holds(now) & (rated["band"] == Band.GREEN)
 
 

@@ -23,6 +23,7 @@ import polars as pl
 
 from hub.health.section import Curve, Profile
 from hub.health.weights import WHOLE, weights
+from hub.measures.division import quotient
 
 MICRO = 1_000_000
 """Micro-points in a point."""
@@ -44,18 +45,29 @@ def score(profile: Profile, frame: pl.DataFrame) -> pl.DataFrame:
     `profile.measures()`: `points`, what the curve gave in micro-points (null without a value), `weights`, the weights
     that counted in parts per billion, and `parts`, the micro-points given to the score. The parts add up to it.
     """
+    count = len(list(profile.measures()))
+    return _with_parts(_weighed(profile, frame), count).select(
+        "micro_points",
+        "coverage_ppm",
+        *(pl.concat_list(_all(what, range(count))).alias(name) for what, name in _LISTS.items()),
+    )
+
+
+def totals(profile: Profile, frame: pl.DataFrame) -> pl.DataFrame:
+    """`score` without what it was made of: `micro_points` and `coverage_ppm` alone, for many days at once."""
+    count = len(list(profile.measures()))
+    return _with_rounded(_weighed(profile, frame), count).select("micro_points", "coverage_ppm")
+
+
+def _weighed(profile: Profile, frame: pl.DataFrame) -> pl.DataFrame:
+    """Points and weights of every measure of the profile, row by row."""
     terms = list(profile.measures())
     values = frame.select(_value(frame, name).alias(f"value {nth}") for nth, (_, name, _) in enumerate(terms))
     curves = (
         _on_curve(pl.col(f"value {nth}"), measure.curve).alias(f"points {nth}")
         for nth, (_, _, measure) in enumerate(terms)
     )
-    weighed = _with_weights(profile, values.with_columns(curves), len(terms))
-    return _with_parts(weighed, len(terms)).select(
-        "micro_points",
-        "coverage_ppm",
-        *(pl.concat_list(_all(what, range(len(terms)))).alias(name) for what, name in _LISTS.items()),
-    )
+    return _with_weights(profile, values.with_columns(curves), len(terms))
 
 
 def _value(frame: pl.DataFrame, name: str) -> pl.Expr:
@@ -68,7 +80,7 @@ def _on_curve(value: pl.Expr, curve: Curve) -> pl.Expr:
     pairs = [(x, float(micro(points))) for x, points in curve]
     found: Any = pl.when(value <= pairs[0][0]).then(pairs[0][1])
     for (x0, y0), (x1, y1) in pairwise(pairs):
-        found = found.when(value <= x1).then(y0 + (y1 - y0) * ((value - x0) / (x1 - x0)))
+        found = found.when(value <= x1).then(y0 + (y1 - y0) * quotient(value - x0, x1 - x0))
     points: pl.Expr = found.when(value.is_not_null()).then(pairs[-1][1]).otherwise(None)
     return points.round(mode="half_away_from_zero").cast(pl.Int64)
 
@@ -89,23 +101,34 @@ def _with_weights(profile: Profile, scored: pl.DataFrame, count: int) -> pl.Data
     return scored.join(table, on="pattern", how="left", maintain_order="left")
 
 
-def _with_parts(weighed: pl.DataFrame, count: int) -> pl.DataFrame:
-    """Adds `micro_points` and what each measure gives to it.
+def _with_rounded(weighed: pl.DataFrame, count: int) -> pl.DataFrame:
+    """Adds what each measure weighs in points and weights, and the sum of these, rounded: `micro_points`.
 
-    The largest number on the way is 10⁹ × 10⁸ = 10¹⁷, well inside 64 bits. A remainder and its place in the document
-    make one number, its rank; no two are the same, so the parts that get one more are those whose rank is at least
-    that of the last one that does.
+    The largest number on the way is 10⁹ × 10⁸ = 10¹⁷, well inside 64 bits.
     """
     every = range(count)
     products = (pl.col(f"points {nth}").fill_null(0) * pl.col(f"weight {nth}") for nth in every)
-    ranks = (pl.col(f"product {nth}") % WHOLE * _TIE + (_TIE - 1 - nth) for nth in every)
     rounded = (pl.sum_horizontal(_all("product", every)) + WHOLE // 2) // WHOLE
     return (
         weighed.with_columns(product.alias(f"product {nth}") for nth, product in enumerate(products))
+        .with_columns(rounded.alias("rounded"))
+        .with_columns(pl.when(pl.col("pattern") > 0).then(pl.col("rounded")).alias("micro_points"))
+    )
+
+
+def _with_parts(weighed: pl.DataFrame, count: int) -> pl.DataFrame:
+    """Adds `micro_points` and what each measure gives to it.
+
+    A remainder and its place in the document make one number, its rank; no two are the same, so the parts that get one
+    more are those whose rank is at least that of the last one that does.
+    """
+    every = range(count)
+    ranks = (pl.col(f"product {nth}") % WHOLE * _TIE + (_TIE - 1 - nth) for nth in every)
+    return (
+        _with_rounded(weighed, count)
         .with_columns(
             *((pl.col(f"product {nth}") // WHOLE).alias(f"floor {nth}") for nth in every),
             *(rank.alias(f"rank {nth}") for nth, rank in enumerate(ranks)),
-            rounded.alias("rounded"),
         )
         .with_columns((pl.col("rounded") - pl.sum_horizontal(_all("floor", every))).alias("left"))
         .with_columns(
@@ -119,7 +142,6 @@ def _with_parts(weighed: pl.DataFrame, count: int) -> pl.DataFrame:
                 (pl.col(f"floor {nth}") + (pl.col(f"rank {nth}") >= pl.col("last")).cast(pl.Int64)).alias(f"part {nth}")
                 for nth in every
             ),
-            pl.when(pl.col("pattern") > 0).then(pl.col("rounded")).alias("micro_points"),
         )
     )
 

@@ -21,13 +21,14 @@ from hub.health import store
 from hub.health.explain import Cause, ScoreAt, Term
 from hub.health.following import BAND_BEFORE, follow_alerts, follow_watch
 from hub.health.history import Explanation, explain, score_at
-from hub.health.rating import overridden, profile_names, rate
+from hub.health.rating import in_points, overridden, profile_names, rate
 from hub.health.remembering import overrides, recall, windows_of, with_changes, with_memory
 from hub.health.results import Result, Standing, is_new, results
 from hub.health.rules import ready
 from hub.health.scoring import MICRO
 from hub.health.section import Profiles
 from hub.health.vocabulary import Band
+from hub.health.waking import next_looks
 from hub.journeys import service as journeys
 from hub.journeys.telling import Told, tell
 from hub.measures.service import Catalogue, compute
@@ -46,12 +47,12 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class ScoringResult:
-    """What a batch came to: the accounts that were looked at, those whose score changed, and the next moment at which
-    a milestone of an account becomes overdue, where there is one."""
+    """What a batch came to: the accounts that were looked at, those whose score changed, and when to look at each again
+    although nothing happens; those that may sleep are not in `looks`."""
 
     scored: frozenset[UUID] = frozenset()
     changed: frozenset[UUID] = frozenset()
-    deadlines: Mapping[UUID, datetime] = field(default_factory=dict)
+    looks: Mapping[UUID, datetime] = field(default_factory=dict)
 
 
 Then: TypeAlias = Callable[[AsyncSession, Blueprint, pl.DataFrame, Mapping[UUID, datetime], datetime], Awaitable[None]]
@@ -83,7 +84,9 @@ async def score_accounts(
     measures = await compute(session, catalogue, current, as_of=now)
     frame = measures.join(facts, on="account_id", how="inner", maintain_order="left")
     memory = await recall(session, current, windows_of(blueprint), now)
-    frame = await journeys.progress(session, blueprint, with_memory(with_standing(frame, before), memory), now)
+    # An account that comes back out of another one has no health, but goes on from the score that it had.
+    stood = before | await store.remembered(session, [id_ for id_ in current if id_ not in before])
+    frame = await journeys.progress(session, blueprint, with_memory(with_standing(frame, stood), memory), now)
     names = profile_names(frame, blueprint.section("profiles", Profiles))
     rated = overridden(rate(frame, names, ready(blueprint).profiles), frame["account_id"], overrides(memory))
 
@@ -99,7 +102,9 @@ async def score_accounts(
     await tell(session, [*told, *alert_facts, *watch_facts], now)
     if then is not None:
         await then(session, blueprint, judged, {id_: stood.scored_at for id_, stood in before.items()}, now)
-    return ScoringResult(frozenset(written), frozenset(one.account_id for one in changed), _deadlines(frame))
+    news = frozenset(one.account_id for one in changed)
+    mine = frame.filter(pl.col("account_id").is_in([str(account_id) for account_id in written]))
+    return ScoringResult(frozenset(written), news, await next_looks(session, blueprint, mine, news, now))
 
 
 def with_standing(frame: pl.DataFrame, before: Mapping[UUID, Standing]) -> pl.DataFrame:
@@ -117,15 +122,8 @@ def with_standing(frame: pl.DataFrame, before: Mapping[UUID, Standing]) -> pl.Da
 
 def _judged(frame: pl.DataFrame, rated: pl.DataFrame, written: Collection[UUID]) -> pl.DataFrame:
     """The accounts that were written, with their new score and band."""
-    judged = frame.with_columns(
-        (rated["micro_points"] / MICRO).alias("score"), rated["band"], frame["band"].alias(BAND_BEFORE)
-    )
+    judged = frame.with_columns(in_points(rated["micro_points"]), rated["band"], frame["band"].alias(BAND_BEFORE))
     return judged.filter(pl.col("account_id").is_in([str(account_id) for account_id in written]))
-
-
-def _deadlines(frame: pl.DataFrame) -> dict[UUID, datetime]:
-    found = frame.select("account_id", journeys.DEADLINE).drop_nulls()
-    return {UUID(account_id): deadline for account_id, deadline in found.iter_rows()}
 
 
 def _told(

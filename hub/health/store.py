@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Table, case, delete, func, select, text, update
+from sqlalchemy import Row, Table, case, delete, func, select, text, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.health.alerts import AlertChanges, StandingAlert
@@ -17,7 +17,7 @@ from hub.health.results import Result, Standing
 from hub.health.vocabulary import AlertStatus, Band, WatchStatus
 from hub.health.watching import Entry
 from hub.kit.db import driver_connection, insert_rows, json_text
-from hub.kit.paging import among
+from hub.kit.paging import among, each
 
 SCORE: Table = Score.__table__  # type: ignore[assignment]  # a mapped class's table is a Table
 HEALTH: Table = Health.__table__  # type: ignore[assignment]  # as above
@@ -69,6 +69,24 @@ async def _standings(session: AsyncSession, account_ids: Collection[UUID], *, lo
     return {
         account_id: Standing(score_id, points, Band(band), scored_at, changed_at, digest)
         for account_id, score_id, points, band, scored_at, changed_at, digest in found
+    }
+
+
+async def remembered(session: AsyncSession, account_ids: Collection[UUID]) -> dict[UUID, Standing]:
+    """The newest score of accounts without health, as if it still stood; accounts never scored are left out."""
+    if not account_ids:
+        return {}
+    account = each(list(account_ids))
+    newest = (
+        select(SCORE)
+        .where(SCORE.c.account_id == account.c.id)
+        .order_by(SCORE.c.as_of.desc(), SCORE.c.recorded_at.desc(), SCORE.c.id.desc())
+        .limit(1)
+        .lateral("newest")
+    )
+    found = await session.execute(select(newest).select_from(account.join(newest, true())))
+    return {
+        row.account_id: Standing(row.id, row.micro_points, Band(row.band), row.as_of, row.as_of, b"") for row in found
     }
 
 

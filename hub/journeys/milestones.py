@@ -16,13 +16,14 @@ from uuid import UUID
 
 import polars as pl
 
-from hub.journeys.progress import STAY_ID, Staying, at_stays
+from hub.journeys.progress import STAY_ID, at_stays
 from hub.journeys.rules import ReadyMap, ReadyMilestone
-from hub.journeys.section import Stage
+from hub.journeys.section import InFlight, Stage
+from hub.journeys.stays import Staying
 from hub.measures.rules import Rule
 
 
-class Status(StrEnum):
+class StayStatus(StrEnum):
     """How a stay goes."""
 
     ON_TRACK = "on_track"
@@ -52,7 +53,7 @@ class Sought:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A milestone of one stay. `expected_at` is fixed when the stay begins."""
+    """A milestone of one stay. `expected_at` is fixed when the stay begins, unless a new version moves it."""
 
     stay_id: UUID
     milestone: str
@@ -111,7 +112,9 @@ def follow(
     changed = []
     for stay, milestone in _open(world, stays, known):
         before = known.get((stay.id, milestone.name))
-        now = before or Progress(stay.id, milestone.name, stay.account_id, _expected(stay, milestone))
+        now = before or Progress(stay.id, milestone.name, stay.account_id, expected(stay, milestone))
+        if now.overdue_at is None and world.journeys[stay.segment].definition.in_flight is InFlight.MOVE:
+            now = replace(now, expected_at=expected(stay, milestone))
         if (proof := reached.get((stay.id, milestone.name))) is not None:
             now = replace(now, reached_at=proof.at, evidence=proof.evidence)
         elif now.overdue_at is None and now.expected_at and now.expected_at <= (stay.left_at or as_of):
@@ -121,19 +124,21 @@ def follow(
     return changed
 
 
-def status(stage: Stage | None, entered_at: datetime, milestones: Iterable[MilestoneState], now: datetime) -> Status:
+def status(
+    stage: Stage | None, entered_at: datetime, milestones: Iterable[MilestoneState], now: datetime
+) -> StayStatus:
     """How a stay goes. `milestones` are those of the stay; a stage that the blueprint does not know has no limits."""
     stage = stage or Stage()
     behind_after, stuck_after = stage.limits()
     stayed = now - entered_at
     if stuck_after is not None and stayed > stuck_after:
-        return Status.STUCK
+        return StayStatus.STUCK
     late = any(
         milestone.reached_at is None and milestone.expected_at is not None and milestone.expected_at <= now
         for milestone in milestones
         if milestone.milestone not in stage.milestones or stage.milestones[milestone.milestone].required
     )
-    return Status.BEHIND if late or (behind_after is not None and stayed > behind_after) else Status.ON_TRACK
+    return StayStatus.BEHIND if late or (behind_after is not None and stayed > behind_after) else StayStatus.ON_TRACK
 
 
 class MilestoneState(Protocol):
@@ -148,15 +153,20 @@ class MilestoneState(Protocol):
 
 
 def _open(world: ReadyMap, stays: Iterable[Staying], known: Known) -> Iterator[tuple[Staying, ReadyMilestone]]:
-    """Every milestone of the stays that is not reached yet."""
+    """Every milestone of the stays that is not reached yet. One that a later version brought begins with the next stay,
+    unless that version moves those on their way."""
     for stay in stays:
         journey = world.journeys.get(stay.segment)
         for milestone in journey.milestones.get(stay.stage, ()) if journey else ():
             before = known.get((stay.id, milestone.name))
+            is_later = before is None and stay.version not in (None, world.version)
+            if is_later and journey is not None and journey.definition.in_flight is InFlight.KEEP:
+                continue
             if before is None or before.reached_at is None:
                 yield stay, milestone
 
 
-def _expected(stay: Staying, milestone: ReadyMilestone) -> datetime | None:
+def expected(stay: Staying, milestone: ReadyMilestone) -> datetime | None:
+    """When the milestone of the stay is expected at the latest."""
     span: timedelta | None = milestone.definition.expected
     return stay.entered_at + span if span is not None else None

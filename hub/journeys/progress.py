@@ -16,32 +16,16 @@ from uuid import UUID
 import polars as pl
 
 from hub.journeys.rules import ReadyMap
-from hub.journeys.section import ANY, Transition
+from hub.journeys.section import ANY, InFlight, Transition
+from hub.journeys.stays import Staying
 from hub.kit.ids import new_id
 from hub.measures.rules import Rule
 
 DAY_SECONDS = 86_400
 
 STAY_ID = "stay id"
-"""A column for the id of a stay; with a space in its name it is no measure's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Staying:
-    """An account in a stage. `first`: it was in no stage before, so all that ever happened belongs to this stay.
-
-    `because` says why it was entered: `reason` (`first_seen`, `transition` or `segment`), and for a transition where it
-    came from, the rule, and the values that the rule was held against.
-    """
-
-    id: UUID
-    account_id: str
-    segment: str
-    stage: str
-    entered_at: datetime
-    left_at: datetime | None
-    first: bool
-    because: Mapping[str, Any]
+FIRST_SEEN = "first seen at"
+"""Columns for the id of a stay and the beginning of an account; with a space in their names they are no measures'."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +45,12 @@ class Moves:
         return (*(stay for stay in self.left if stay.id not in entered), *self.entered, *kept)
 
 
-def segment_of(frame: pl.DataFrame, segments: Sequence[tuple[str, Rule | None]]) -> list[str | None]:
-    """The first segment whose rule holds for each account; None when there is none."""
-    found: list[str | None] = [None] * frame.height
+def segment_of(frame: pl.DataFrame, segments: Sequence[tuple[str, Rule | None]]) -> pl.Series:
+    """The first segment whose rule holds for each row; null when there is none."""
+    found = pl.Series("segment", [None], dtype=pl.String).new_from_index(0, frame.height)
     for name, rule in segments:
-        holds = [True] * frame.height if rule is None else rule.holds(frame).to_list()
-        found = [there or (name if holding else None) for there, holding in zip(found, holds, strict=True)]
+        holds = pl.lit(True) if rule is None else rule.holds(frame)
+        found = pl.select(pl.coalesce(found, pl.when(holds).then(pl.lit(name)))).to_series()
     return found
 
 
@@ -117,6 +101,10 @@ class _Walk:
             because = {"reason": "segment", "from": stay.segment, "values": {}}
             self._leave(stay)
             self._enter(account_id, segment, stage, self.as_of, because)
+        elif journey.in_flight is InFlight.MOVE and not journey.has(stay.stage):
+            because = {"reason": "blueprint", "from": stay.stage, "values": {}}
+            self._leave(stay)
+            self._enter(account_id, segment, journey.first, self.as_of, because)
 
     def advance(self, frame: pl.DataFrame) -> set[str]:
         """Take the first transition that holds for each account of `frame`; returns the accounts that moved."""

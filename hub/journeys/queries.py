@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
@@ -10,10 +11,24 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.access.service import Viewer
 from hub.accounts.queries import READERS
+from hub.blueprint import service as blueprints
 from hub.journeys.model import MilestoneProgress, Stay
+from hub.journeys.service import StayStatus, status_of
+from hub.journeys.stays import StayReason
+from hub.kit.errors import NotFound
 from hub.kit.paging import Order, Page, Slice, among, read_pages
 
-__all__ = ["MilestoneProgress", "Stay", "current_stays", "milestones", "stays", "stays_of"]
+__all__ = [
+    "MilestoneProgress",
+    "Stay",
+    "StayReason",
+    "StayStatus",
+    "current_stays",
+    "milestones",
+    "statuses",
+    "stays",
+    "stays_of",
+]
 
 NEWEST_FIRST = Order("stays", Stay.entered_at, Stay.id, descending=True)
 
@@ -40,6 +55,23 @@ async def stays_of(
     return await read_pages(
         session, Stay, account_ids, lambda id_: select(Stay).where(Stay.account_id == id_), NEWEST_FIRST, page
     )
+
+
+async def statuses(
+    session: AsyncSession, viewer: Viewer, stay_ids: Sequence[UUID], now: datetime
+) -> dict[UUID, StayStatus]:
+    """How each stay goes by the blueprint in force; those that are over, or where none is in force, are left out."""
+    try:
+        blueprint = await blueprints.current(session)
+    except NotFound:
+        return {}
+    found = await stays(session, viewer, stay_ids)
+    proofs = await milestones(session, viewer, list(found))
+    return {
+        stay.id: status_of(blueprint, stay.segment, stay.stage, stay.entered_at, proofs[stay.id], now)
+        for stay in found.values()
+        if stay.left_at is None
+    }
 
 
 async def milestones(

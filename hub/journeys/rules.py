@@ -4,12 +4,13 @@ them."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from hub.blueprint.problems import Path, Problem
 from hub.blueprint.service import Blueprint
 from hub.journeys.section import Journey, Journeys, Milestone, Segments, Transition
+from hub.journeys.stays import Staying
 from hub.measures.rules import FACTS, Rule, RuleInvalid
 from hub.measures.section import Catalogue
 
@@ -38,11 +39,35 @@ class ReadyMap:
 
     segments: tuple[tuple[str, Rule | None], ...]
     journeys: Mapping[str, ReadyJourney]
+    version: int
+
+    def renamed(self, stay: Staying) -> Staying:
+        """A stay under the name that its stage has in this version."""
+        journey = self.journeys.get(stay.segment)
+        return replace(stay, stage=journey.definition.called(stay.stage)) if journey else stay
 
 
 def known_names(blueprint: Blueprint) -> frozenset[str]:
     """Everything that a rule of this blueprint may name: facts, and its measures."""
     return blueprint.section("measures", Catalogue).names | FACTS.keys()
+
+
+@lru_cache(maxsize=16)
+def measures_needed(blueprint: Blueprint) -> Catalogue:
+    """The measures that segments and journeys ask, with all that those are made of."""
+    catalogue = blueprint.section("measures", Catalogue)
+    world = ready(blueprint)
+    rules = [rule for _, rule in world.segments if rule is not None]
+    for journey in world.journeys.values():
+        rules += [rule for _, rule in journey.transitions]
+        rules += [one.rule for stage in journey.milestones.values() for one in stage if one.rule is not None]
+    needed = {name for rule in rules for name in rule.names} & catalogue.names
+    waiting = list(needed)
+    while waiting:
+        inputs = {used for _, used in catalogue.inputs(waiting.pop())} - needed
+        needed |= inputs
+        waiting += inputs
+    return catalogue.only(needed)
 
 
 @lru_cache(maxsize=16)
@@ -54,6 +79,7 @@ def ready(blueprint: Blueprint) -> ReadyMap:
     return ReadyMap(
         tuple((name, Rule.parse(entry.when, names) if entry.when else None) for name, entry in segments.items()),
         {name: _ready(journey, names) for name, journey in journeys.items()},
+        blueprint.version,
     )
 
 

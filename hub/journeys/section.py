@@ -15,12 +15,31 @@ journeys:
 ```
 
 `churned` is a stage of every journey and need not be declared.
+
+A new version of the document finds accounts on their way. Whatever it says, no stay is lost:
+
+```yaml
+  smb:
+    in_flight: keep                  # or move
+    renamed: {onboarding: launch}    # stages that are called otherwise than in earlier versions
+    stages: {launch: {}, established: {}}
+```
+
+- A renamed stage goes on under its new name: nobody leaves or enters anything. The entry stays in the document for as
+  long as somebody may be in a stage that was entered under the old name.
+- `keep` (unless said otherwise): stays go on as they began, with the milestones that they had, each expected when it
+  was; new milestones begin with the next stay. An account in a stage that is gone stays in it until a transition from
+  `any` holds.
+- `move`: stays follow the new version at once. Milestones that it adds belong to them too, expected from when the stay
+  began, and those still open are expected when it says. An account in a stage that is gone enters the first stage, and
+  goes on from there as far as the rules lead.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from enum import StrEnum
 from typing import Annotated, Final, Self
 
 from pydantic import Field, RootModel, model_validator
@@ -80,11 +99,20 @@ class Transition(Entry):
     when: str
 
 
+class InFlight(StrEnum):
+    """What a new version does with accounts on their way: let them keep their stays, or move them to its own."""
+
+    KEEP = "keep"
+    MOVE = "move"
+
+
 class Journey(Entry):
-    """Stages in their order, and the ways between them."""
+    """Stages in their order, and the ways between them; and what becomes of accounts on their way (see the module)."""
 
     stages: Annotated[dict[Name, Stage], Field(min_length=1)]
     transitions: tuple[Transition, ...] = ()
+    in_flight: InFlight = InFlight.KEEP
+    renamed: dict[Name, Name] = Field(default_factory=dict)
 
     @property
     def first(self) -> str:
@@ -101,6 +129,19 @@ class Journey(Entry):
                 yield ("transitions", nth, "to"), _no_stage(transition.to, known)
             if transition.from_ == transition.to:
                 yield ("transitions", nth, "to"), "leads back to where it comes from"
+        for old, new in self.renamed.items():
+            if new not in known:
+                yield ("renamed", old), _no_stage(new, known)
+            if old in known:
+                yield ("renamed", old), "is a stage of this version: only names that are gone can be renamed"
+
+    def called(self, stage: str) -> str:
+        """What a stage of an earlier version is called in this one."""
+        return self.renamed.get(stage, stage)
+
+    def has(self, stage: str) -> bool:
+        """Whether a stage is part of the journey."""
+        return stage in self.stages or stage == CHURNED
 
 
 class Segments(RootModel[dict[Name, Segment]], Coherent):

@@ -6,29 +6,28 @@ current stay for an account, one row for a milestone of a stay), so looking twic
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
 import polars as pl
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.accounts.model import Account
+from hub.accounts.knowing import known_accounts
 from hub.blueprint.service import Blueprint
-from hub.journeys import milestones, store
-from hub.journeys.milestones import Known, MilestoneState, Progress, Status
-from hub.journeys.progress import STAY_ID, Moves, Staying, at_stays, days_between, move
+from hub.journeys import arriving, milestones, store
+from hub.journeys.chronicle import facts_of
+from hub.journeys.milestones import Known, MilestoneState, Progress, StayStatus
+from hub.journeys.progress import FIRST_SEEN, STAY_ID, at_stays, days_between, move
 from hub.journeys.rules import ready
 from hub.journeys.section import Journeys
-from hub.journeys.telling import Told, tell
-from hub.kit.paging import among
+from hub.journeys.stays import Staying
+from hub.journeys.telling import tell
 
-__all__ = ["DEADLINE", "Status", "facts", "placed_at", "progress", "status_of", "would_place"]
+__all__ = ["DEADLINE", "StayStatus", "facts", "placed_at", "placed_daily", "progress", "status_of", "would_place"]
 
-FIRST_SEEN = "first seen at"
 DEADLINE = "next deadline"
-"""Columns beside measures and facts; with a space in their names they are no measure's."""
+"""A column beside measures and facts; with a space in its name it is no measure's."""
 
 FACTS: dict[str, pl.DataType | type[pl.DataType]] = {
     "account_id": pl.String,
@@ -38,17 +37,16 @@ FACTS: dict[str, pl.DataType | type[pl.DataType]] = {
 }
 
 
-async def facts(session: AsyncSession, account_ids: Sequence[UUID], as_of: datetime) -> pl.DataFrame:
+async def facts(
+    session: AsyncSession, account_ids: Sequence[UUID], as_of: datetime, known_at: datetime | None = None
+) -> pl.DataFrame:
     """What rules may ask of accounts besides measures, one row each, sorted: the columns of `FACTS`.
 
-    Accounts that do not exist, or were merged into others, are left out. `owner` is who owns the account now.
+    Accounts that do not exist, or were merged into others at `known_at` (None: now), are left out. `owner` is who owns
+    the account now.
     """
-    found = await session.execute(
-        select(Account.id, Account.owner, Account.first_seen_at)
-        .where(among(Account.id, account_ids), Account.merged_into.is_(None))
-        .order_by(Account.id)
-    )
-    rows = [(str(id_), owner, days_between(seen, as_of), seen) for id_, owner, seen in found]
+    found = await known_accounts(session, account_ids, known_at)
+    rows = [(str(one.id), one.owner, days_between(one.first_seen_at, as_of), one.first_seen_at) for one in found]
     return pl.DataFrame(rows, schema=FACTS, orient="row")
 
 
@@ -59,14 +57,16 @@ async def progress(session: AsyncSession, blueprint: Blueprint, frame: pl.DataFr
     before. Returned are the same rows with `segment`, `stage`, `days_in_stage` (null: the account is on no journey) and
     `DEADLINE`, the moment at which a milestone of the present stay becomes overdue (null: none does).
 
-    An account without a stay enters its journey when it was first seen; several transitions may follow one another.
+    An account without a stay enters its journey when it was first seen, and what it did since then is replayed
+    (`arriving`); several transitions may follow one another.
     Facts told: `stage.entered`, `milestone.reached`, `milestone.overdue`.
     """
     world = ready(blueprint)
     ids = [UUID(account_id) for account_id in frame["account_id"]]
     first_seen = dict(zip(frame["account_id"], frame[FIRST_SEEN], strict=True))
-    await store.move_back(session, first_seen)
-    stays = await store.current_stays(session, ids)
+    await store.begin_when_seen(session, first_seen)
+    stays = {id_: world.renamed(stay) for id_, stay in (await store.current_stays(session, ids)).items()}
+    stays |= await arriving.arrive(session, blueprint, frame.filter(~pl.col("account_id").is_in(list(stays))), now)
     known: Known = await store.milestones_of(session, stays.values())
     moves = move(frame, world, stays, first_seen, now)
 
@@ -79,7 +79,9 @@ async def progress(session: AsyncSession, blueprint: Blueprint, frame: pl.DataFr
     refused = {stay.id for stay in moves.entered} - opened
     changed = [one for one in changed if one.stay_id not in refused]
     await store.keep_milestones(session, changed)
-    await tell(session, _told(moves, opened, changed, known), now)
+    newly = [one for one in changed if one.reached_at or _is_newly_overdue(one, known)]
+    entered = [stay for stay in moves.entered if stay.id in opened]
+    await tell(session, facts_of(entered, newly, {stay.id: stay for stay in moves.touched}), now)
     return _with_deadlines(_placed(frame, moves.current.values(), now), moves.current.values(), known, changed)
 
 
@@ -98,14 +100,25 @@ async def placed_at(
     """`frame` (as in `progress`) with `segment`, `stage` and `days_in_stage` as of `as_of`, as known at `known_at`.
 
     They are those that the hub noted (None: all that it noted until now). An account of which it had noted nothing is
-    placed as if it were met for the first time then. Nothing is written.
+    placed as if it were met for the first time then, and its history replayed. Nothing is written.
     """
-    ids = [UUID(account_id) for account_id in frame["account_id"]]
-    noted = await store.stays_at(session, ids, as_of, known_at)
-    strangers = frame.filter(~pl.col("account_id").is_in(list(noted)))
     first_seen = dict(zip(frame["account_id"], frame[FIRST_SEEN], strict=True))
-    met = move(strangers, ready(blueprint), {}, first_seen, as_of).current
+    found = await store.stays_at(session, first_seen, as_of, known_at)
+    noted = {account_id: ready(blueprint).renamed(stay) for account_id, stay in found.items()}
+    strangers = frame.filter(~pl.col("account_id").is_in(list(noted)))
+    past = await arriving.replayed(session, blueprint, strangers, as_of, known_at)
+    met = move(strangers, ready(blueprint), past, first_seen, as_of).current
     return _placed(frame, [*noted.values(), *met.values()], as_of)
+
+
+async def placed_daily(
+    session: AsyncSession, blueprint: Blueprint, measures: pl.DataFrame, known_at: datetime | None
+) -> pl.DataFrame:
+    """A table of accounts and days (`account_id`, `as_of`, measures; by both) with what rules may ask besides measures,
+    the score and band excepted; see `arriving.placed_daily`."""
+    ids = [UUID(account_id) for account_id in measures["account_id"].unique(maintain_order=True)]
+    accounts = (await facts(session, ids, measures["as_of"][-1], known_at)).drop("days_known")
+    return await arriving.placed_daily(session, blueprint, accounts, measures, known_at)
 
 
 def status_of(
@@ -115,16 +128,21 @@ def status_of(
     entered_at: datetime,
     states: Iterable[MilestoneState],
     now: datetime,
-) -> Status:
+) -> StayStatus:
     """How a stay goes (on track, behind, stuck) by the limits of its stage and its milestones."""
     journey = blueprint.section("journeys", Journeys).root.get(segment)
-    return milestones.status(journey.stages.get(stage) if journey else None, entered_at, states, now)
+    return milestones.status(journey.stages.get(journey.called(stage)) if journey else None, entered_at, states, now)
 
 
 def _placed(frame: pl.DataFrame, stays: Iterable[Staying], as_of: datetime) -> pl.DataFrame:
     stays = list(stays)
     placed = at_stays(frame.select("account_id"), stays, as_of).drop(STAY_ID)
     return frame.join(placed, on="account_id", how="left", maintain_order="left")
+
+
+def _is_newly_overdue(one: Progress, known: Known) -> bool:
+    before = known.get((one.stay_id, one.milestone))
+    return one.overdue_at is not None and (before is None or before.overdue_at is None)
 
 
 def _with_deadlines(
@@ -138,64 +156,3 @@ def _with_deadlines(
             deadlines[one.account_id] = min(deadlines.get(one.account_id, one.expected_at), one.expected_at)
     column = [deadlines.get(account_id) for account_id in frame["account_id"]]
     return frame.with_columns(pl.Series(DEADLINE, column, dtype=pl.Datetime("us", "UTC")))
-
-
-def _told(
-    moves: Moves, opened: set[UUID], changed: Sequence[Progress], known: Mapping[tuple[UUID, str], Progress]
-) -> list[Told]:
-    """What happened, as facts. What is over already (a stage that was passed through) is not announced."""
-    stays = {stay.id: stay for stay in moves.touched}
-    told = [_entered(stay) for stay in moves.entered if stay.id in opened]
-    for one in changed:
-        before = known.get((one.stay_id, one.milestone))
-        if one.reached_at is not None:
-            told.append(_reached(one, stays[one.stay_id]))
-        elif one.overdue_at is not None and (before is None or before.overdue_at is None):
-            told.append(_overdue(one, stays[one.stay_id]))
-    return told
-
-
-def _entered(stay: Staying) -> Told:
-    facts = {
-        "segment": stay.segment,
-        "stage": stay.stage,
-        "stay_id": str(stay.id),
-        "from": stay.because.get("from"),
-        "reason": stay.because["reason"],
-    }
-    return Told(
-        "stage.entered",
-        stay.account_id,
-        occurred_at=stay.entered_at,
-        natural_key=f"stay:{stay.id}",
-        title=f"Entered the stage {stay.stage}",
-        attributes=facts,
-        payload=facts if stay.left_at is None else None,
-    )
-
-
-def _reached(one: Progress, stay: Staying) -> Told:
-    return _milestone("milestone.reached", one, stay, one.reached_at, f"Reached the milestone {one.milestone}")
-
-
-def _overdue(one: Progress, stay: Staying) -> Told:
-    return _milestone("milestone.overdue", one, stay, one.expected_at, f"The milestone {one.milestone} is overdue")
-
-
-def _milestone(kind: str, one: Progress, stay: Staying, at: datetime | None, title: str) -> Told:
-    facts = {
-        "milestone": one.milestone,
-        "stage": stay.stage,
-        "segment": stay.segment,
-        "stay_id": str(stay.id),
-        "expected_at": one.expected_at.isoformat() if one.expected_at else None,
-    }
-    return Told(
-        kind,
-        one.account_id,
-        occurred_at=at or stay.entered_at,
-        natural_key=f"{kind}:{stay.id}:{one.milestone}",
-        title=title,
-        attributes=facts,
-        payload=facts if stay.left_at is None else None,
-    )

@@ -14,12 +14,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.journeys.milestones import Progress, Reached, Sought
 from hub.journeys.model import MilestoneProgress, Stay
-from hub.journeys.progress import Staying
+from hub.journeys.stays import Staying
 from hub.kit.db import insert_rows, json_text
 from hub.kit.paging import among
 
 STAY: Table = Stay.__table__  # type: ignore[assignment]  # a mapped class's table is a Table
 MILESTONE: Table = MilestoneProgress.__table__  # type: ignore[assignment]  # as above
+
+
+FIRST = "first_seen"
+"""Why an account is in its first stay."""
 
 
 async def current_stays(session: AsyncSession, account_ids: Sequence[UUID]) -> dict[str, Staying]:
@@ -30,28 +34,36 @@ async def current_stays(session: AsyncSession, account_ids: Sequence[UUID]) -> d
     earlier = STAY.alias("earlier")
     first = ~exists().where(earlier.c.account_id == STAY.c.account_id, earlier.c.left_at.is_not(None))
     found = await session.execute(
-        select(STAY.c.id, STAY.c.account_id, STAY.c.segment, STAY.c.stage, STAY.c.entered_at, first).where(
-            among(STAY.c.account_id, account_ids), STAY.c.left_at.is_(None)
-        )
+        select(
+            STAY.c.id,
+            STAY.c.account_id,
+            STAY.c.segment,
+            STAY.c.stage,
+            STAY.c.entered_at,
+            first,
+            STAY.c.blueprint_version,
+        ).where(among(STAY.c.account_id, account_ids), STAY.c.left_at.is_(None))
     )
     return {
-        str(account_id): Staying(id_, str(account_id), segment, stage, entered_at, None, is_first, {})
-        for id_, account_id, segment, stage, entered_at, is_first in found
+        str(account_id): Staying(id_, str(account_id), segment, stage, entered_at, None, is_first, {}, version)
+        for id_, account_id, segment, stage, entered_at, is_first, version in found
     }
 
 
-async def move_back(session: AsyncSession, first_seen: Mapping[str, datetime]) -> None:
-    """Let the first stay of each account begin when the account was first seen, if that is now known to be earlier.
+async def begin_when_seen(session: AsyncSession, first_seen: Mapping[str, datetime]) -> None:
+    """Let the first stay of each account begin when the account was first seen, as far as that is known now.
 
     Older events arrive late all the time (a backfill reads the newest page first), and the order of arrival must not
-    decide when a journey began. Milestones that are neither reached nor overdue are expected earlier by as much.
+    decide when a journey began; a merge that is undone takes its past away again. Nobody begins in the future: then the
+    moment counts at which the hub noticed. Milestones that are neither reached nor overdue move by as much.
     """
     await session.execute(
         text(
             "WITH moved AS (UPDATE stay SET entered_at = f.at "
-            "FROM (SELECT s.id, s.entered_at AS before, a.at FROM stay s "
+            "FROM (SELECT s.id, s.entered_at AS before, least(a.at, s.recorded_at) AS at FROM stay s "
             "JOIN unnest(CAST(:ids AS uuid[]), CAST(:moments AS timestamptz[])) AS a(id, at) ON a.id = s.account_id "
-            "WHERE s.because->>'reason' = 'first_seen' AND s.entered_at > a.at FOR UPDATE OF s) AS f "
+            "WHERE s.because->>'reason' = 'first_seen' AND s.entered_at <> least(a.at, s.recorded_at) "
+            "FOR UPDATE OF s) AS f "
             "WHERE stay.id = f.id RETURNING stay.id, f.before - f.at AS by) "
             "UPDATE milestone_progress SET expected_at = expected_at - moved.by FROM moved "
             "WHERE stay_id = moved.id AND reached_at IS NULL AND overdue_at IS NULL"
@@ -61,19 +73,37 @@ async def move_back(session: AsyncSession, first_seen: Mapping[str, datetime]) -
 
 
 async def stays_at(
-    session: AsyncSession, account_ids: Sequence[UUID], as_of: datetime, known_at: datetime | None
+    session: AsyncSession, first_seen: Mapping[str, datetime], as_of: datetime, known_at: datetime | None
 ) -> dict[str, Staying]:
     """The stay that each account was in at `as_of`, as far as it was known at `known_at` (None: now), by account.
 
     It is the last one entered by then: when a stay was left is known from the entry of the next. At that moment it had
-    not been left.
+    not been left. `first_seen` is when each account was first seen, as known then: its first stay begins there (see
+    `begin_when_seen`), whatever has become known since.
     """
-    query = select(STAY).where(among(STAY.c.account_id, account_ids), STAY.c.entered_at <= as_of)
+    is_first = STAY.c.because["reason"].astext == FIRST
+    ids = [UUID(account_id) for account_id in first_seen]
+    query = select(STAY).where(among(STAY.c.account_id, ids), (STAY.c.entered_at <= as_of) | is_first)
     if known_at is not None:
         query = query.where(STAY.c.recorded_at <= known_at)
-    newest_first = query.order_by(STAY.c.account_id, STAY.c.entered_at.desc(), STAY.c.id.desc())
-    found = await session.execute(newest_first.ext(distinct_on(STAY.c.account_id)))
-    return {str(row.account_id): replace(_staying(row), left_at=None) for row in found}
+    newest_first = query.order_by(STAY.c.account_id, is_first, STAY.c.entered_at.desc(), STAY.c.id.desc())
+    found = {}
+    for row in await session.execute(newest_first.ext(distinct_on(STAY.c.account_id))):
+        stay = replace(_staying(row), left_at=None)
+        if stay.because["reason"] == FIRST:
+            stay = replace(stay, entered_at=min(first_seen[stay.account_id], row.recorded_at))
+        if stay.entered_at <= as_of:
+            found[stay.account_id] = stay
+    return found
+
+
+async def all_stays(session: AsyncSession, account_ids: Sequence[UUID], known_at: datetime | None) -> list[Staying]:
+    """All stays of the accounts that were known at `known_at` (None: now), by account, entry and id."""
+    query = select(STAY).where(among(STAY.c.account_id, account_ids))
+    if known_at is not None:
+        query = query.where(STAY.c.recorded_at <= known_at)
+    found = await session.execute(query.order_by(STAY.c.account_id, STAY.c.entered_at, STAY.c.id))
+    return [_staying(row) for row in found]
 
 
 async def milestones_of(session: AsyncSession, stays: Iterable[Staying]) -> dict[tuple[UUID, str], Progress]:
@@ -169,6 +199,7 @@ async def keep_milestones(session: AsyncSession, changed: Sequence[Progress]) ->
         MILESTONE,
         rows,
         on_conflict="(stay_id, milestone) DO UPDATE SET "
+        "expected_at = excluded.expected_at, "
         "reached_at = coalesce(milestone_progress.reached_at, excluded.reached_at), "
         "overdue_at = coalesce(milestone_progress.overdue_at, excluded.overdue_at), "
         "evidence = CASE WHEN milestone_progress.reached_at IS NULL THEN excluded.evidence "

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,6 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.kit import outbox
 from hub.timeline import service as timeline
 from hub.timeline.service import Fact
+
+BEHIND: Final = timedelta(microseconds=1)
+"""What a look finds is known behind it: asked for again, the look must not count its own findings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,4 +50,4 @@ async def tell(session: AsyncSession, told: Sequence[Told], now: datetime) -> No
     ]
     await outbox.append_all(session, announced, now=now)
     if facts:
-        await timeline.append_facts(session, facts, now=now)
+        await timeline.append_facts(session, facts, now=now + BEHIND)

@@ -13,7 +13,7 @@ Cost: marking n keys is one statement; claiming reads an index on (list, due_at)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -69,6 +69,23 @@ async def mark(session: AsyncSession, list_name: str, keys: Iterable[str], *, du
         {"list": list_name, "keys": unique, "due_at": due_at},
     )
     nudge(session, list_name)
+
+
+async def mark_each(session: AsyncSession, list_name: str, due_at: Mapping[str, datetime]) -> None:
+    """Put keys on a list, each due at its own time; otherwise as `mark`."""
+    if not due_at:
+        return
+    ordered = sorted(due_at)
+    await session.execute(
+        text(
+            "INSERT INTO work_item (list, key, due_at, generation, attempts) SELECT :list, key, at, 1, 0 "
+            "FROM unnest(CAST(:keys AS text[]), CAST(:moments AS timestamptz[])) AS k(key, at) "
+            "ON CONFLICT (list, key) DO UPDATE SET generation = work_item.generation + 1, "
+            "due_at = CASE WHEN work_item.settling_since IS NULL THEN LEAST(work_item.due_at, excluded.due_at) "
+            "ELSE work_item.due_at END"
+        ),
+        {"list": list_name, "keys": ordered, "moments": [due_at[key] for key in ordered]},
+    )
 
 
 async def mark_and_settle(

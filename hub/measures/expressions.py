@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache, reduce
-from operator import add, and_, eq, ge, gt, le, lt, mul, ne, or_, sub, truediv
+from operator import add, and_, eq, ge, gt, le, lt, mul, ne, or_, sub
 from typing import Any, Final, cast
 
 import polars as pl
@@ -23,6 +23,7 @@ from sqlglot.errors import ParseError, SqlglotError
 
 from hub.blueprint.problems import did_you_mean
 from hub.kit.errors import Invalid
+from hub.measures.division import quotient
 
 MAX_LENGTH: Final = 2_000
 MAX_TOKENS: Final = 400
@@ -99,7 +100,7 @@ _ARITHMETIC: Final[Mapping[type[exp.Expression], Callable[[Any, Any], Any]]] = {
     exp.Add: add,
     exp.Sub: sub,
     exp.Mul: mul,
-    exp.Div: truediv,
+    exp.Div: quotient,
 }
 _JUNCTIONS: Final[Mapping[type[exp.Expression], Callable[[Any, Any], Any]]] = {exp.And: and_, exp.Or: or_}
 

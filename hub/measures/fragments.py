@@ -83,10 +83,18 @@ class Fragments:
         """Events in which somebody of the roles took part (TRUE when nobody is asked for)."""
         if by is None:
             return "TRUE"
-        return (
-            "EXISTS (SELECT 1 FROM source_person sp JOIN person r ON r.id = sp.person_id "
-            f"WHERE sp.id = ANY(e.people) AND {self.of_role('r.role', by)})"
-        )
+        if self.question.known_at is None:
+            known = "source_person s"
+            mine = "s.id = ANY(e.people)"
+        else:
+            moment = self.bind(self.question.known_at, "timestamptz")
+            known = (
+                "unnest(e.people) AS w(id) CROSS JOIN LATERAL (SELECT h.person_id FROM person_assertion h "
+                f"WHERE h.source_person_id = w.id AND h.recorded_at <= {moment} ORDER BY h.id DESC LIMIT 1) s"
+            )
+            mine = "TRUE"
+        is_asked_for = self.of_role("r.role", by)
+        return f"EXISTS (SELECT 1 FROM {known} JOIN person r ON r.id = s.person_id WHERE {mine} AND {is_asked_for})"
 
     def of_role(self, column: str, by: By) -> str:
         """Whether a column holds one of the roles."""
@@ -145,6 +153,16 @@ class Fragments:
             "SELECT n.place, n.account_id FROM (SELECT DISTINCT ON (h.source_account_id) "
             "h.source_account_id AS place, h.account_id FROM account_assertion h "
             f"WHERE {held} ORDER BY h.source_account_id, h.id DESC) n WHERE {mine}"
+        )
+
+    def persons(self, visitors: str) -> str:
+        """Who each source person among the `id`s of a sub-query is: `id`, `person_id`."""
+        if self.question.known_at is None:
+            return "source_person"
+        return (
+            "(SELECT DISTINCT ON (h.source_person_id) h.source_person_id AS id, h.person_id FROM person_assertion h "
+            f"WHERE h.recorded_at <= {self.bind(self.question.known_at, 'timestamptz')} "
+            f"AND h.source_person_id IN (SELECT w.id FROM {visitors} w) ORDER BY h.source_person_id, h.id DESC)"
         )
 
     def asked(self) -> str:

@@ -42,21 +42,32 @@ def frame_of(
     columns = list(zip(*rows, strict=True)) if rows else [()] * (len(read) + 1)
     series = [pl.Series("account_id", columns[0], dtype=pl.String)]
     for (name, measure), values in zip(read.items(), columns[1:], strict=True):
-        series.append(_series(name, measure, values, as_of))
-    frame = pl.DataFrame(series)
+        series.append(pl.Series(name, _numbers(measure, values, as_of), dtype=pl.Float64))
+    return finished(catalogue, read, pl.DataFrame(series), ["account_id"])
+
+
+def finished(
+    catalogue: Catalogue, read: Mapping[str, ReadMeasure], found: pl.DataFrame, keys: Sequence[str]
+) -> pl.DataFrame:
+    """The measures of the catalogue behind the columns `keys`. `found` has those that were read as they were found."""
+    frame = found.with_columns(_known(measure, name) for name, measure in read.items())
     for name in catalogue.in_order():
         if name not in read:
             frame = frame.with_columns(_missing(catalogue[name].missing, _derived(catalogue, name)).alias(name))
-    return frame.select("account_id", *catalogue)
+    return frame.select(*keys, *catalogue)
 
 
-def _series(name: str, measure: ReadMeasure, values: Sequence[Any], as_of: datetime) -> pl.Series:
-    if isinstance(measure, Attribute) and measure.meaning is not Meaning.NUMBER:
-        at = as_of - (measure.shift or timedelta(0))
-        values = [None if texts is None else _picked(measure, texts, at) for texts in values]
-    found = pl.Series(name, values, dtype=pl.Float64)
+def _known(measure: ReadMeasure, name: str) -> pl.Expr:
+    found = pl.col(name)
     # What a statement marks as NaN has no value at all: nought would be a lie.
     return (found.fill_null(0.0) if measure.missing is Missing.ZERO else found).fill_nan(None)
+
+
+def _numbers(measure: ReadMeasure, values: Sequence[Any], as_of: datetime) -> Sequence[float | None]:
+    if not isinstance(measure, Attribute) or measure.meaning is Meaning.NUMBER:
+        return values
+    at = as_of - (measure.shift or timedelta(0))
+    return [None if texts is None else _picked(measure, texts, at) for texts in values]
 
 
 def _picked(measure: Attribute, texts: Sequence[str], at: datetime) -> float | None:

@@ -115,7 +115,7 @@ def _seen(fragments: Fragments, measures: list[Windowed]) -> str:
     spans = [measure.window and (measure.shift or NOW) + measure.window for measure in measures]
     known_spans = [span for span in spans if span is not None]
     window = max(known_spans) - latest if len(known_spans) == len(spans) else None
-    looked_at = ["e.kind", "e.occurred_at", *_columns(measures)]
+    looked_at = ["e.kind", "e.occurred_at", *columns_looked_at(measures)]
     return (
         f"SELECT p.account_id, {', '.join(looked_at)} FROM places p JOIN event e ON e.source_account_id = p.place "
         f"WHERE e.kind = ANY({fragments.bind(kinds, 'text[]')}) AND {fragments.within(latest, window)} "
@@ -123,7 +123,7 @@ def _seen(fragments: Fragments, measures: list[Windowed]) -> str:
     )
 
 
-def _columns(measures: list[Windowed]) -> list[str]:
+def columns_looked_at(measures: list[Windowed]) -> list[str]:
     """The columns that the measures need; a wide row that nobody looks at would only be carried about."""
     fields = {measure.field for measure in measures if isinstance(measure, Sum)}
     filtered = any(selection.where for measure in measures for selection in measure.of)
@@ -133,7 +133,7 @@ def _columns(measures: list[Windowed]) -> list[str]:
         ),
         "e.value": "value" in fields,
         "e.amount_minor": "amount" in fields,
-        "e.currency": any(_is_money(name) for name in fields),
+        "e.currency": any(is_money(name) for name in fields),
         "e.attributes": filtered or bool(fields - {"value", "amount"}),
     }
     return [column for column, is_needed in needed.items() if is_needed]
@@ -150,14 +150,20 @@ def _tally(fragments: Fragments, measure: Count | Sum) -> str:
 def _sum(fragments: Fragments, name: str, number: str, here: list[str]) -> str:
     counted = f"FILTER (WHERE {' AND '.join([*here, f'{number} IS NOT NULL'])})"
     total = f"(sum({number}) {counted})::float8"
-    if not _is_money(name):
+    if not is_money(name):
         return total
-    currency = "e.currency" if name == "amount" else f"COALESCE(upper({fragments.attribute('currency')}), e.currency)"
+    currency = currency_of(fragments, name)
     return f"CASE WHEN min({currency}) {counted} <> max({currency}) {counted} THEN {MIXED} ELSE {total} END"
 
 
-def _is_money(name: str) -> bool:
+def is_money(name: str) -> bool:
+    """Whether a field is money, which has no sum over currencies."""
     return name == "amount" or name.endswith("_minor")
+
+
+def currency_of(fragments: Fragments, name: str) -> str:
+    """The currency of a field that is money."""
+    return "e.currency" if name == "amount" else f"COALESCE(upper({fragments.attribute('currency')}), e.currency)"
 
 
 def _add_people(parts: _Parts, measures: Mapping[str, People]) -> None:
@@ -176,7 +182,7 @@ def _add_people(parts: _Parts, measures: Mapping[str, People]) -> None:
     there = ", ".join(f"{_there(fragments, column, by)} AS {column}" for column, by in roles.items())
     parts.queries["persons"] = (
         f"SELECT v.account_id, {there} "
-        f"FROM visitors v LEFT JOIN source_person s ON s.id = v.id {known} "
+        f"FROM visitors v LEFT JOIN {fragments.persons('visitors')} s ON s.id = v.id {known} "
         "GROUP BY v.account_id, COALESCE(s.person_id, v.id)"
     )
     counts = ", ".join(f"NULLIF(count(*) FILTER (WHERE p.{column}), 0)::float8 AS {column}" for column in measures)
@@ -200,7 +206,7 @@ def _add_newest(parts: _Parts, column: str, measure: Newest) -> None:
     conditions.append(fragments.visible())
     if not isinstance(measure, Attribute) and measure.by:
         conditions.append(fragments.by(measure.by))
-    answer, is_there = _newest_answer(fragments, measure)
+    answer, is_there = newest_answer(fragments, measure)
     parts.answer(
         [column],
         f"newest_{column}",
@@ -212,7 +218,7 @@ def _add_newest(parts: _Parts, column: str, measure: Newest) -> None:
     )
 
 
-def _newest_answer(fragments: Fragments, measure: Newest) -> tuple[str, list[str]]:
+def newest_answer(fragments: Fragments, measure: Newest) -> tuple[str, list[str]]:
     """What the newest event answers, and what it must have to be asked."""
     match measure:
         case DaysSince():

@@ -27,8 +27,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.blueprint.service import Blueprint
+from hub.journeys.progress import FIRST_SEEN
 from hub.journeys.rules import known_names
-from hub.journeys.service import FIRST_SEEN
 from hub.kit.db import driver_connection, json_text
 from hub.measures.fragments import Fragments, Question
 from hub.measures.rules import Rule

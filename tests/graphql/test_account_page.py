@@ -112,16 +112,25 @@ async def test_things_are_as_the_newest_event_left_them(reader: Client) -> None:
 
 async def test_the_journey_shows_where_the_account_is_and_was(reader: Client) -> None:
     """The current stay, all stays, and what was proved in each."""
-    selection = """journey { stay { stage enteredAt leftAt milestones { name status } }
-        stays { nodes { stage because milestones { name status reachedAt } account { name } } } }"""
+    selection = """journey { stay { stage enteredAt leftAt status milestones { name status } }
+        stays { nodes { stage status becauseOf { reason cameFrom rule values }
+            milestones { name status reachedAt } account { name } } } }"""
     found = (await account(reader, selection))["journey"]
     assert found["stay"] == {
         "stage": "established",
         "enteredAt": (NOW - 10 * DAY).isoformat(),
         "leftAt": None,
+        "status": "BEHIND",
         "milestones": [{"name": "second_team", "status": "OVERDUE"}],
     }
-    assert [stay["stage"] for stay in found["stays"]["nodes"]] == ["established", "onboarding"]
+    assert [(stay["stage"], stay["status"], stay["becauseOf"]) for stay in found["stays"]["nodes"]] == [
+        (
+            "established",
+            "BEHIND",
+            {"reason": "TRANSITION", "cameFrom": "onboarding", "rule": "nps > 5", "values": {"nps": 9.0}},
+        ),
+        ("onboarding", None, {"reason": "FIRST_SEEN", "cameFrom": None, "rule": None, "values": {}}),
+    ]
     assert found["stays"]["nodes"][1]["milestones"] == [
         {"name": "setup_completed", "status": "REACHED", "reachedAt": (NOW - 90 * DAY).isoformat()}
     ]

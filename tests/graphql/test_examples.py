@@ -23,7 +23,7 @@ ACCOUNT = f"acc_{key('account', 1).hex}"
 EARLIER = (NOW - 10 * DAY).isoformat()
 
 STATEMENTS: dict[str, tuple[int, dict[str, Any], Role]] = {
-    "account_page": (20, {"account": ACCOUNT}, Role.CSM),
+    "account_page": (23, {"account": ACCOUNT}, Role.CSM),
     "alerts": (3, {}, Role.CSM),
     "health_explained": (10, {"account": ACCOUNT, "from": EARLIER, "to": NOW.isoformat()}, Role.CSM),
     "my_day": (5, {"owner": ["ada@hub.example"]}, Role.CSM),

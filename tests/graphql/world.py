@@ -252,7 +252,7 @@ def add_journey(session: AsyncSession, nth: int) -> None:
                 stage="established",
                 entered_at=NOW - 10 * DAY,
                 recorded_at=NOW - 10 * DAY,
-                because={"reason": "transition"},
+                because={"reason": "transition", "from": "onboarding", "rule": "nps > 5", "values": {"nps": 9.0}},
                 blueprint_version=1,
             ),
             MilestoneProgress(

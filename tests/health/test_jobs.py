@@ -6,11 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from sqlalchemy import text
 
 from hub.accounts.service import TO_SCORE, mark_changed
-from hub.health.jobs import drain_accounts_to_score, next_look
+from hub.health.jobs import drain_accounts_to_score
 from hub.kit.clock import FrozenClock
 from hub.kit.runtime import Kit
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
     from tests.health.conftest import World
 
-NOON = datetime(2026, 6, 1, 12, 30, tzinfo=UTC)
 MIDNIGHT = datetime(2026, 6, 2, tzinfo=UTC)
 
 
@@ -52,7 +50,7 @@ async def test_marked_accounts_are_scored_and_come_back_at_midnight(world: World
 
 
 async def test_time_alone_moves_an_account(world: World) -> None:
-    """Nobody does anything, and still: the milestone becomes overdue, the stage is left, in the hour it is due."""
+    """Nobody does anything, and still: the milestone becomes overdue, the stage is left, at the moment it is due."""
     kit, clock = _frozen(world)
     account = await world.account(first_seen=world.now)
     await _mark(world, account)
@@ -140,19 +138,3 @@ async def test_a_merged_account_leaves_the_list(world: World) -> None:
     await _mark(world, account, survivor)
     assert await drain_accounts_to_score(kit) == 2
     assert [entry["key"] for entry in await _waiting(world)] == [str(survivor)]
-
-
-@pytest.mark.parametrize(
-    ("deadline", "expected"),
-    [
-        (None, MIDNIGHT),
-        (NOON + timedelta(minutes=10), NOON.replace(hour=13, minute=0)),
-        (NOON.replace(hour=15, minute=0), NOON.replace(hour=15, minute=0)),
-        (NOON.replace(hour=23, minute=40), MIDNIGHT),
-        (MIDNIGHT + timedelta(days=3), MIDNIGHT),
-        (NOON - timedelta(hours=3), MIDNIGHT),
-    ],
-)
-def test_the_next_look(deadline: datetime | None, expected: datetime) -> None:
-    """Midnight, or the full hour in which something becomes overdue; never a moment that has passed."""
-    assert next_look(NOON, deadline) == expected

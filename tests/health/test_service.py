@@ -51,7 +51,9 @@ async def test_a_first_score_is_written_with_its_terms(world: World) -> None:
         "nps": (4.0, 10_000_000),
     }
     assert (terms.values["failed_28d"], "mrr" in terms.values) == (0.0, False)
-    assert await world.announced(account) == ["stage.entered", "score.changed", "band.changed"]
+    # It was first seen ten days ago: that it entered its stage then stands on the timeline and is no news.
+    assert await world.announced(account) == ["score.changed", "band.changed"]
+    assert ("stage.entered", world.now - timedelta(days=10)) in await world.told(account)
 
 
 async def test_scoring_again_without_a_change_writes_nothing(world: World) -> None:
@@ -201,7 +203,7 @@ async def test_an_alert_is_updated_resolves_itself_and_opens_again_as_another(wo
     (entry,) = await world.rows(Watch, account)
     assert (entry.status, entry.ended_at, (await world.health(account)).band) == ("recovered", world.now, "green")
     assert await world.announced(account) == [
-        *["stage.entered", "score.changed", "band.changed", "alert.opened", "watch.entered"],
+        *["score.changed", "band.changed", "alert.opened", "watch.entered"],
         *["score.changed", "score.changed", "band.changed", "alert.resolved", "watch.left"],
     ]
 

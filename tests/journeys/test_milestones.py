@@ -10,10 +10,10 @@ import polars as pl
 import pytest
 
 from hub.blueprint.service import Blueprint
-from hub.journeys.milestones import Progress, Reached, Sought, Status, follow, held, sought, status
-from hub.journeys.progress import Staying
+from hub.journeys.milestones import Progress, Reached, Sought, StayStatus, follow, held, sought, status
 from hub.journeys.rules import ready
 from hub.journeys.section import Stage
+from hub.journeys.stays import Staying
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 ENTERED = NOW - timedelta(days=10)
@@ -104,9 +104,14 @@ def test_a_stay_that_was_left_before_a_milestone_was_due_is_not_overdue() -> Non
 
 @pytest.mark.parametrize(
     ("days", "open_since", "expected"),
-    [(5, None, Status.ON_TRACK), (20, 14, Status.BEHIND), (31, None, Status.BEHIND), (61, None, Status.STUCK)],
+    [
+        (5, None, StayStatus.ON_TRACK),
+        (20, 14, StayStatus.BEHIND),
+        (31, None, StayStatus.BEHIND),
+        (61, None, StayStatus.STUCK),
+    ],
 )
-def test_how_a_stay_goes(days: int, open_since: int | None, expected: Status) -> None:
+def test_how_a_stay_goes(days: int, open_since: int | None, expected: StayStatus) -> None:
     """Behind by a required milestone that is late or by the time spent, stuck by twice that time."""
     stage = Stage.model_validate(ONBOARDING)
     milestones = [Progress(STAY.id, "setup", "a", ENTERED + 14 * DAY, None if open_since else ENTERED)]
@@ -116,5 +121,5 @@ def test_how_a_stay_goes(days: int, open_since: int | None, expected: Status) ->
 def test_what_is_not_required_makes_nobody_late() -> None:
     """Nor does a stage without limits, or one that the blueprint no longer knows."""
     late = [Progress(STAY.id, "delight", "a", ENTERED)]
-    assert status(Stage.model_validate(ONBOARDING), ENTERED, late, NOW) == Status.ON_TRACK
-    assert status(None, ENTERED, [], NOW + 1000 * DAY) == Status.ON_TRACK
+    assert status(Stage.model_validate(ONBOARDING), ENTERED, late, NOW) == StayStatus.ON_TRACK
+    assert status(None, ENTERED, [], NOW + 1000 * DAY) == StayStatus.ON_TRACK

@@ -9,8 +9,9 @@ from uuid import UUID
 import polars as pl
 
 from hub.blueprint.service import Blueprint
-from hub.journeys.progress import Moves, Staying, at_stays, days_between, move, segment_of
+from hub.journeys.progress import Moves, at_stays, days_between, move, segment_of
 from hub.journeys.rules import ReadyMap, ready
+from hub.journeys.stays import Staying
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 SEEN = NOW - timedelta(days=100)
@@ -125,8 +126,8 @@ def test_unknown_is_not_true() -> None:
 def test_the_first_segment_whose_rule_holds() -> None:
     """The last has no rule and takes the rest; without such a one an account may have none."""
     frame = _frame(a={"size": 500.0}, b={"size": 5.0}, c={})
-    assert segment_of(frame, WORLD.segments) == ["enterprise", "smb", "smb"]
-    assert segment_of(frame, WORLD.segments[:1]) == ["enterprise", None, None]
+    assert segment_of(frame, WORLD.segments).to_list() == ["enterprise", "smb", "smb"]
+    assert segment_of(frame, WORLD.segments[:1]).to_list() == ["enterprise", None, None]
 
 
 def test_another_segment_is_another_journey() -> None:
@@ -140,7 +141,7 @@ def test_another_segment_is_another_journey() -> None:
 
 def test_without_a_segment_nobody_travels() -> None:
     """No journey is not an error: the account has no stage."""
-    world = ReadyMap(WORLD.segments[:1], WORLD.journeys)
+    world = ReadyMap(WORLD.segments[:1], WORLD.journeys, 1)
     assert _move({}, None, world) == Moves((), (), {})
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.accounts.model import Account, SourceAccount
 from hub.blueprint.service import Blueprint
 from hub.journeys.model import MilestoneProgress, Stay
-from hub.journeys.service import DEADLINE, Status, facts, placed_at, progress, status_of
+from hub.journeys.service import DEADLINE, StayStatus, facts, placed_at, progress, status_of
 from hub.kit.ids import new_id
 from hub.kit.runtime import Kit
 from hub.timeline.model import EventRow
@@ -130,6 +130,7 @@ async def account(kit: Kit) -> Traveller:
 
 async def test_an_account_travels_through_its_journey(account: Traveller) -> None:
     """Each stage from the moment at which its rule was found to hold; the facts of the account follow."""
+    await account.look()
     account.now = START + 10 * DAY
     found = await account.look()
     assert (found["segment"], found["stage"], found["days_in_stage"], found["days_known"]) == (
@@ -277,9 +278,9 @@ async def test_the_stage_of_a_past_day(account: Traveller) -> None:
 
 
 async def test_the_stage_before_the_hub_knew_the_account(account: Traveller) -> None:
-    """Nothing was noted then: it is placed as if it were met for the first time, and nothing is written."""
+    """Nothing was noted then: it is placed as if it were met then, with its past, and nothing is written."""
     async with account.kit.reading() as session:
-        for days, expected in ((50, ("onboarding", 50.0)), (100, ("established", 0.0))):
+        for days, expected in ((50, ("onboarding", 50.0)), (100, ("established", 10.0))):
             at = START + days * DAY
             row = (await placed_at(session, BLUEPRINT, await account.frame(session, at), at, at)).row(0, named=True)
             assert (row["stage"], row["days_in_stage"]) == expected
@@ -291,7 +292,7 @@ async def test_how_a_stay_goes(account: Traveller) -> None:
     account.now = START + 20 * DAY
     await account.look()
     milestones = (await account.milestones()).values()
-    for days, expected in ((10, Status.ON_TRACK), (20, Status.BEHIND), (181, Status.STUCK)):
+    for days, expected in ((10, StayStatus.ON_TRACK), (20, StayStatus.BEHIND), (181, StayStatus.STUCK)):
         at = START + days * DAY
         assert status_of(BLUEPRINT, "smb", "onboarding", START, milestones, at) == expected
 

@@ -13,9 +13,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import insert
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.accounts.model import Account, AccountAssertion, Person, SourceAccount, SourcePerson
+from hub.accounts.model import Account, AccountAssertion, Person, PersonAssertion, SourceAccount, SourcePerson
 from hub.timeline.model import EventRow
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -41,7 +42,7 @@ class Past:
     places: list[UUID]
     events: list[dict[str, Any]]
     assertions: list[tuple[UUID, UUID | None, datetime]]
-    persons: Mapping[UUID, UUID | None] = field(default_factory=dict)
+    persons: list[tuple[UUID, UUID, datetime]] = field(default_factory=list)
 
 
 def uuid(rng: Random) -> UUID:
@@ -60,12 +61,20 @@ def invent(rng: Random, *, accounts: int = 12, events: int = 700) -> Past:
             for holder in [account, *rng.sample([*ids, None], rng.choice((0, 0, 1, 2)))]:
                 assertions.append((place, holder, at))
                 at += rng.randint(1, 40) * DAY
-    persons = {uuid(rng): None for _ in range(accounts * 4)}
+    persons = [uuid(rng) for _ in range(accounts * 4)]
     somebody = [uuid(rng) for _ in range(accounts * 2)]
-    known = {person: rng.choice([*somebody, None]) for person in persons}
+    known: list[tuple[UUID, UUID, datetime]] = []
+    for person in persons:
+        at = NOW - rng.randint(60, 200) * DAY
+        for somebody_else in rng.sample([*somebody, None], rng.choice((1, 1, 2))):
+            # Who once is somebody may become somebody else, but never nobody again.
+            if somebody_else is not None:
+                known.append((person, somebody_else, at))
+            at += rng.randint(1, 80) * DAY
+    known.sort(key=lambda one: one[2])
     unknown = [uuid(rng) for _ in range(4)]
     connections = [uuid(rng) for _ in range(2)]
-    rows = [_event(rng, rng.choice(places), [*known, *unknown], connections) for _ in range(events)]
+    rows = [_event(rng, rng.choice(places), [*persons, *unknown], connections) for _ in range(events)]
     rows += [row for event in rows if rng.random() < 0.1 for row in _corrected(rng, event)]
     assertions.sort(key=lambda one: one[2])
     return Past(ids, places, rows, assertions, known)
@@ -127,18 +136,19 @@ async def store_identity(session: AsyncSession, past: Past) -> None:
     ]
     everybody = [
         {"id": one, "role": role_of(one), "do_not_contact": False, **seen}
-        for one in dict.fromkeys(past.persons.values())
-        if one is not None
+        for one in dict.fromkeys(somebody for _, somebody, _ in past.persons)
     ]
+    is_now = {source: person for source, person, _ in past.persons}
     persons = [
-        {"id": id_, "place": str(id_), "person_id": person, "profile": {}, **seen}
-        for id_, person in past.persons.items()
+        {"id": id_, "place": str(id_), "person_id": person, "profile": {}, **seen} for id_, person in is_now.items()
     ]
+    held = [{"source_person_id": source, "person_id": person, "recorded_at": at} for source, person, at in past.persons]
     for table, rows in ((Account, accounts), (SourceAccount, places), (AccountAssertion, assertions)):
         await session.execute(insert(table), rows)
     if persons:
-        await session.execute(insert(Person), everybody)
+        await session.execute(upsert(Person).on_conflict_do_nothing(), everybody)
         await session.execute(insert(SourcePerson), persons)
+        await session.execute(insert(PersonAssertion), held)
 
 
 def role_of(person: UUID) -> str | None:
@@ -153,6 +163,7 @@ class Oracle:
         self.past, self.document, self.as_of, self.known_at = past, document, as_of, known_at
         held = [one for one in past.assertions if known_at is None or one[2] <= known_at]
         self.holder = {place: account for place, account, _ in held}
+        self.person = {source: who for source, who, at in past.persons if known_at is None or at <= known_at}
 
     def value(self, account: UUID, name: str) -> float | None:
         entry = self.document[name]
@@ -187,7 +198,7 @@ class Oracle:
 
     def asked_for(self, source: UUID, entry: Mapping[str, Any]) -> bool:
         """Whether a source person is somebody with one of the entry's roles."""
-        person = self.past.persons.get(source)
+        person = self.person.get(source)
         roles = entry.get("by", {}).get("role")
         return roles is None or (
             person is not None and role_of(person) in ([roles] if isinstance(roles, str) else roles)
@@ -209,7 +220,7 @@ class Oracle:
 
     def _people(self, account: UUID, entry: Mapping[str, Any]) -> float | None:
         there = {one for row in self.events(account, entry) for one in row["people"] if self.asked_for(one, entry)}
-        return len({self.past.persons.get(person) or person for person in there}) or None
+        return len({self.person.get(person) or person for person in there}) or None
 
     def _sum(self, account: UUID, entry: Mapping[str, Any]) -> float | None:
         return _total(self.events(account, entry), entry.get("field", "value"))

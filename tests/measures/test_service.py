@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 from sqlalchemy import delete, insert, update
 
-from hub.accounts.model import Account, AccountAssertion, SourceAccount
+from hub.accounts.model import Account, AccountAssertion, PersonAssertion, SourceAccount, SourcePerson
 from hub.blueprint.service import Blueprint, read_text
 from hub.kit.db import driver_connection
 from hub.kit.runtime import Kit
@@ -192,7 +192,7 @@ async def test_no_measure_looks_ahead(kit: Kit) -> None:
 
 
 async def test_what_was_known_then_can_be_asked_for_ever(kit: Kit) -> None:
-    """Events that came late, corrections and merges do not change what was known before them."""
+    """Events that came late, corrections, and merges of accounts and of people do not change what was known before."""
     past = invent(Random(7))
     known_at = NOW - 25 * DAY
     early = [row for row in past.events if row["recorded_at"] <= known_at]
@@ -200,17 +200,20 @@ async def test_what_was_known_then_can_be_asked_for_ever(kit: Kit) -> None:
         {**row, "retracted_at": None if row["retracted_at"] and row["retracted_at"] > known_at else row["retracted_at"]}
         for row in early
     ]
-    then = replace(past, events=as_it_was, assertions=[one for one in past.assertions if one[2] <= known_at])
+    then = replace(
+        past,
+        events=as_it_was,
+        assertions=[one for one in past.assertions if one[2] <= known_at],
+        persons=[one for one in past.persons if one[2] <= known_at],
+    )
     places = [place for place in past.places if place in {place for place, _, _ in then.assertions}]
     async with kit.transaction() as session:
         await store(session, replace(then, places=places))
     at_the_time = bits(await compute(kit, past.accounts, as_of=known_at))
     async with kit.transaction() as session:
-        await session.execute(delete(EventRow))
-        await session.execute(delete(SourceAccount))
-        await session.execute(delete(AccountAssertion))
-        await session.execute(delete(Account))
-        await store_identity(session, replace(past, persons={}))
+        for table in (EventRow, SourceAccount, AccountAssertion, Account, SourcePerson, PersonAssertion):
+            await session.execute(delete(table))
+        await store_identity(session, past)
         await session.execute(insert(EventRow), past.events)
     assert bits(await compute(kit, past.accounts, as_of=known_at, known_at=known_at)) == at_the_time
     assert bits(await compute(kit, past.accounts, as_of=known_at)) != at_the_time

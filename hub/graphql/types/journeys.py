@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 import strawberry
@@ -62,6 +63,43 @@ class Milestone:
         return [cls.of(row) for row in rows]
 
 
+vocabulary(
+    journeys.StayStatus,
+    ON_TRACK="As expected.",
+    BEHIND="Longer than the stage should take, or a required milestone is late.",
+    STUCK="So long that it will not go on by itself.",
+)
+vocabulary(
+    journeys.StayReason,
+    FIRST_SEEN="The account was new.",
+    TRANSITION="A rule of its journey held.",
+    SEGMENT="The account came into another segment, with another journey.",
+    BLUEPRINT="A new version of the blueprint no longer has the stage where the account was.",
+)
+
+
+@output
+class BecauseOf:
+    """Why an account entered a stage."""
+
+    reason: journeys.StayReason = about("What moved it.")
+    came_from: str | None = about(
+        "The stage, or for another segment the segment, that it came from; null for the first."
+    )
+    rule: str | None = about("The rule that held; null where none was asked.")
+    values: JSON = about("The values of the measures and facts that the rule looked at, by name.")
+
+    @classmethod
+    def of(cls, because: dict[str, Any]) -> BecauseOf:
+        """The reason as the API shows it."""
+        return cls(
+            reason=journeys.StayReason(because["reason"]),
+            came_from=because.get("from"),
+            rule=because.get("rule"),
+            values=JSON(because.get("values", {})),
+        )
+
+
 @output
 class Stay(Owned):
     """An account in a stage, from its entry until it left."""
@@ -72,8 +110,13 @@ class Stay(Owned):
     entered_at: datetime = about("When the account entered the stage.")
     recorded_at: datetime = about("When the hub noticed.")
     left_at: datetime | None = about("When it left; null while it is there.")
-    because: JSON = about("The rule that led here, with the values that held.")
+    because_of: BecauseOf = about("Why it entered.")
     blueprint_version: int = about("The version of the blueprint that decided it.")
+
+    @resolved
+    def status(self, info: Info) -> journeys.StayStatus | None:
+        """How it goes, by the blueprint in force; null when it is over."""
+        return info.context.promise(journeys.StayStatus, journeys.statuses, self.key, info.context.now)
 
     @resolved
     def milestones(self, info: Info) -> list[Milestone]:
@@ -92,7 +135,7 @@ class Stay(Owned):
             entered_at=row.entered_at,
             recorded_at=row.recorded_at,
             left_at=row.left_at,
-            because=JSON(row.because),
+            because_of=BecauseOf.of(row.because),
             blueprint_version=row.blueprint_version,
         )
 

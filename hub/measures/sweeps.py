@@ -1,0 +1,341 @@
+"""One statement for many measures on many days: what changes, and on which day.
+
+A day's measure differs from the day before's only where an event enters or leaves its window, so that is all that is
+asked for: for each account, lists of days and of what happens on them. `days` adds them up. The words of the statement
+are those of `sql`, so a day of a series and the same moment asked for alone have the same meaning, and the same bits:
+
+- *counts*: how many events each day; they enter on one day and leave on another;
+- *people*: a visit counts until it leaves the window or the same person's next one takes its place, so that at any time
+  one visit of each person counts;
+- *sums*: decimal sums that run from change to change, with the number of currencies that are there;
+- *newest*: the newest event of each day;
+- *things*: the newest event of each thing and day, which holds until the next one.
+
+Days are numbered from the first moment of the series; something belongs to the first day whose moment is not before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeAlias
+
+from hub.measures.definitions import Attribute, By, Count, DaysSince, Last, Meaning, People, ReadMeasure, Sum, Things
+from hub.measures.fragments import NEWEST_OF_THING, NOW, Fragments, Question
+from hub.measures.sql import MIXED, Newest, OfThings, Windowed, columns_looked_at, currency_of, is_money, newest_answer
+
+DAY: Final = timedelta(days=1)
+MICROSECOND: Final = timedelta(microseconds=1)
+
+Part: TypeAlias = str
+"""The name of a sub-query that has one row for an account, with lists side by side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """The moments of a series: `count` of them, each a day after the one before it."""
+
+    first: datetime
+    count: int
+
+    @property
+    def last(self) -> datetime:
+        return self.first + (self.count - 1) * DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Where a measure is answered: a list of one of the parts (or, for windows of odd hours, of two)."""
+
+    part: Part
+    name: str
+    leaving_part: Part = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """A statement with its parameters, and where each measure stands in it, in the order of the measures.
+
+    It gives a row for each account, by id: `account_id` (text), and a column of lists called `<part>_<name>` for each
+    of the names of each part (NULL: nothing ever happened).
+    """
+
+    text: str
+    parameters: tuple[Any, ...]
+    columns: tuple[Column, ...]
+
+
+@dataclass(slots=True)
+class _Parts:
+    """The statement while it is put together."""
+
+    fragments: Fragments
+    days: Days
+    queries: dict[str, str] = field(default_factory=dict)
+    lists: dict[Part, tuple[str, ...]] = field(default_factory=dict)
+    columns: dict[str, Column] = field(default_factory=dict)
+
+    def gather(self, part: Part, names: Iterable[str], rows: str) -> None:
+        """Add a part: the rows of a query (an `account_id`, and the names) as lists."""
+        self.lists[part] = tuple(names)
+        lists = ", ".join(f"array_agg(r.{name}) AS {name}" for name in self.lists[part])
+        self.queries[part] = f"SELECT r.account_id, {lists} FROM ({rows}) r GROUP BY r.account_id"
+
+    def day(self, span: timedelta) -> str:
+        """The number of the day on which an event is so old."""
+        return f"({self._day(span % DAY)} + {span // DAY})"
+
+    def _day(self, rest: timedelta) -> str:
+        """The first day on which an event is at least `rest` (less than a day) old; cheap: whole numbers only."""
+        midnight = self.days.first.replace(hour=0, minute=0, second=0, microsecond=0)
+        back = (self.days.first - midnight + MICROSECOND - rest) // MICROSECOND
+        moment = f"e.occurred_at - {self.fragments.bind(back, 'bigint')} * interval '1 microsecond'"
+        return f"(({moment}) AT TIME ZONE 'UTC')::date - {self.fragments.bind(midnight.date(), 'date')} + 1"
+
+    def clipped(self, day: str) -> str:
+        """What was before the series is there on its first day, what comes after it on the day behind its last."""
+        return f"least(greatest({day}, 0), {self.days.count})"
+
+    def until(self, measure: ReadMeasure) -> str:
+        """Events that happened on one of the days, or before."""
+        return f"e.occurred_at <= {self.fragments.bind(self.days.last - _shift(measure), 'timestamptz')}"
+
+    def statement(self, measures: Iterable[str]) -> Sweep:
+        subqueries = ", ".join(f"{name} AS ({query})" for name, query in self.queries.items())
+        columns = "".join(f", {part}.{name} AS {part}_{name}" for part, names in self.lists.items() for name in names)
+        joins = " ".join(f"LEFT JOIN {part} ON {part}.account_id = asked.account_id" for part in self.lists)
+        text = f"WITH {subqueries} SELECT asked.account_id::text{columns} FROM asked {joins} ORDER BY asked.account_id"
+        return Sweep(text, tuple(self.fragments.parameters), tuple(self.columns[name] for name in measures))
+
+
+def compile_sweep(measures: Mapping[str, ReadMeasure], question: Question, days: Days) -> Sweep:
+    """The statement that answers all measures on all days; `question.as_of` is the last of them."""
+    fragments = Fragments(question)
+    parts = _Parts(fragments, days, {"places": fragments.places(), "asked": fragments.asked()})
+    windowed = {name: found for name, found in measures.items() if isinstance(found, Windowed)}
+    if windowed:
+        parts.queries["seen"] = _seen(parts, list(windowed.values()))
+    _add_counts(parts, {name: found for name, found in windowed.items() if isinstance(found, Count)})
+    _add_people(parts, {name: found for name, found in windowed.items() if isinstance(found, People)})
+    _add_sums(parts, {name: found for name, found in windowed.items() if isinstance(found, Sum)})
+    of_things: dict[timedelta, dict[str, OfThings]] = {}
+    for name, measure in measures.items():
+        if isinstance(measure, Things) or (isinstance(measure, Attribute) and measure.type is not None):
+            of_things.setdefault(_shift(measure), {})[name] = measure
+        elif isinstance(measure, Newest):
+            _add_newest(parts, name, measure)
+    for found in of_things.values():
+        _add_things(parts, found)
+    return parts.statement(measures)
+
+
+def _shift(measure: ReadMeasure) -> timedelta:
+    return measure.shift or NOW
+
+
+def leaves_after(measure: Windowed) -> timedelta | None:
+    """How old an event is when it leaves the window."""
+    return None if measure.window is None else _shift(measure) + measure.window
+
+
+def _seen(parts: _Parts, measures: list[Windowed]) -> str:
+    """The events that any of the windows holds on any of the days."""
+    fragments, days = parts.fragments, parts.days
+    kinds = sorted({selection.event for measure in measures for selection in measure.of})
+    newest = fragments.bind(days.last - min(map(_shift, measures)), "timestamptz")
+    bounds = [f"e.occurred_at <= {newest}", fragments.visible()]
+    spans = [leaves_after(measure) for measure in measures]
+    known = [span for span in spans if span is not None]
+    if len(known) == len(spans):
+        bounds.append(f"e.occurred_at > {fragments.bind(days.first - max(known), 'timestamptz')}")
+    return (
+        f"SELECT p.account_id, {', '.join(['e.kind', 'e.occurred_at', *columns_looked_at(measures)])} "
+        f"FROM places p JOIN event e ON e.source_account_id = p.place "
+        f"WHERE e.kind = ANY({fragments.bind(kinds, 'text[]')}) AND {' AND '.join(bounds)}"
+    )
+
+
+def _add_counts(parts: _Parts, measures: Mapping[str, Count]) -> None:
+    """One grouping by day for all, and another one for each odd number of hours that an age has."""
+    tables: dict[timedelta, dict[str, str]] = {}
+    for number, (name, measure) in enumerate(measures.items()):
+        column = f"c{number}"
+        until = leaves_after(measure)
+        rests = [span % DAY for span in (_shift(measure), until) if span is not None]
+        for rest in rests:
+            tables.setdefault(rest, {})[column] = _of_whom(parts.fragments, measure)
+        entering, leaving = (f"counts_{list(tables).index(rest)}" for rest in (rests[0], rests[-1]))
+        parts.columns[name] = Column(entering, column, leaving)
+    for number, (rest, columns) in enumerate(tables.items()):
+        counts = ", ".join(f"count(*) FILTER (WHERE {chosen})::int AS {column}" for column, chosen in columns.items())
+        rows = (
+            f"SELECT e.account_id, {parts.day(rest)} AS day, {counts} FROM seen e "
+            f"WHERE {' OR '.join(f'({chosen})' for chosen in dict.fromkeys(columns.values()))} GROUP BY 1, 2"
+        )
+        parts.gather(f"counts_{number}", ("day", *columns), rows)
+
+
+def _of_whom(fragments: Fragments, measure: Count | Last | DaysSince) -> str:
+    """Events that the measure means, of those people whom it asks for."""
+    chosen = fragments.chosen(measure.of)
+    return f"{chosen} AND {fragments.by(measure.by)}" if measure.by else chosen
+
+
+def _add_people(parts: _Parts, measures: Mapping[str, People]) -> None:
+    """The visits of each person at each account, with the day of the next one. `last` is the day on which the latest of
+    the day's visits is a window old; measures that differ in whole days only share a part."""
+    fragments = parts.fragments
+    shared: dict[tuple[str, str, timedelta, timedelta | None], Part] = {}
+    for name, measure in measures.items():
+        until = leaves_after(measure)
+        known = (
+            f"JOIN person r ON r.id = s.person_id AND {fragments.of_role('r.role', measure.by)}" if measure.by else ""
+        )
+        key = (fragments.chosen(measure.of), known, _shift(measure) % DAY, None if until is None else until % DAY)
+        if key not in shared:
+            shared[key] = part = f"people_{len(shared)}"
+            chosen, known, entering, leaving = key
+            last = "NULL::int" if leaving is None else f"max({parts.day(leaving)})"
+            parts.queries[f"visits_{part}"] = (
+                f"SELECT e.account_id, v.id, {parts.day(entering)} AS day, {last} AS last "
+                f"FROM seen e CROSS JOIN LATERAL unnest(e.people) AS v(id) WHERE {chosen} GROUP BY 1, 2, 3"
+            )
+            rows = (
+                "SELECT w.account_id, w.day, w.last, lead(w.day) OVER (PARTITION BY w.account_id, w.id ORDER BY w.day) "
+                "AS next FROM (SELECT v.account_id, COALESCE(s.person_id, v.id) AS id, v.day, max(v.last) AS last "
+                f"FROM visits_{part} v LEFT JOIN {fragments.persons(f'visits_{part}')} s ON s.id = v.id {known} "
+                "GROUP BY 1, 2, 3) w"
+            )
+            parts.gather(part, ("day", "last", "next"), rows)
+        parts.columns[name] = Column(shared[key], "day")
+
+
+def _only_of(fragments: Fragments, by: By | None) -> str:
+    return f"JOIN person r ON r.id = s.person_id AND {fragments.of_role('r.role', by)}" if by else ""
+
+
+def _add_sums(parts: _Parts, measures: Mapping[str, Sum]) -> None:
+    for number, (name, measure) in enumerate(measures.items()):
+        fragments, until = parts.fragments, leaves_after(measure)
+        value = fragments.field(measure.field)
+        currency = currency_of(fragments, measure.field) if is_money(measure.field) else "NULL::text"
+        entering = parts.clipped(parts.day(_shift(measure)))
+        leaving = str(parts.days.count) if until is None else parts.clipped(parts.day(until))
+        rows = (
+            f"SELECT e.account_id, {entering} AS day, {leaving} AS last, {value} AS number, {currency} AS currency "
+            f"FROM seen e WHERE {fragments.chosen(measure.of)} AND {parts.until(measure)} AND {value} IS NOT NULL"
+        )
+        _add_running_sum(parts, f"sum_{number}", rows)
+        parts.columns[name] = Column(f"sum_{number}", "total")
+
+
+def _add_running_sum(parts: _Parts, part: Part, rows: str) -> None:
+    """Sums of numbers that are there from `day` until `last`: from each day on which something changes, the total.
+
+    Money in two currencies has none: for each currency it is known when it comes and when its last number goes.
+    """
+    parts.queries[f"{part}_changes"] = (
+        "SELECT c.account_id, c.day, c.currency, sum(c.number) AS number, sum(c.there) AS there FROM ("
+        f"SELECT i.account_id, unnest(ARRAY[i.day, i.last]) AS day, i.currency, unnest(ARRAY[i.number, -i.number]) "
+        f"AS number, unnest(ARRAY[1, -1]) AS there FROM ({rows}) i WHERE i.day < i.last) c GROUP BY 1, 2, 3"
+    )
+    parts.queries[f"{part}_days"] = (
+        "SELECT c.account_id, c.day, sum(c.number) AS number, sum(c.there) AS there, sum(CASE WHEN c.currency IS NULL "
+        "THEN 0 ELSE (c.after > 0)::int - (c.after > c.there)::int END) AS currencies FROM (SELECT d.*, "
+        f"sum(d.there) OVER (PARTITION BY d.account_id, d.currency ORDER BY d.day) AS after FROM {part}_changes d) c "
+        "GROUP BY 1, 2"
+    )
+    total = f"CASE WHEN sum(d.currencies) OVER w > 1 THEN {MIXED} WHEN sum(d.there) OVER w > 0 "
+    rows = (
+        f"SELECT d.account_id, d.day, {total} THEN (sum(d.number) OVER w)::float8 END AS total FROM {part}_days d "
+        "WINDOW w AS (PARTITION BY d.account_id ORDER BY d.day)"
+    )
+    parts.gather(part, ("day", "total"), rows)
+
+
+def _add_newest(parts: _Parts, name: str, measure: Newest) -> None:
+    """The newest event of each day, by the rules of `sql`; `answer` is a number, a text that may be a date, or (for
+    the days since) the event's moment in microseconds since 1970."""
+    fragments, part = parts.fragments, f"newest_{len(parts.columns)}"
+    answer, is_there = newest_answer(fragments, measure)
+    kinds = fragments.bind(sorted({selection.event for selection in measure.of}), "text[]")
+    chosen = fragments.chosen(measure.of) if isinstance(measure, Attribute) else _of_whom(fragments, measure)
+    conditions = [f"e.kind = ANY({kinds})", chosen, parts.until(measure), fragments.visible()]
+    day = parts.clipped(parts.day(_shift(measure)))
+    source = "FROM places p JOIN event e ON e.source_account_id = p.place WHERE"
+    parts.columns[name] = Column(part, "answer")
+    if isinstance(measure, DaysSince):
+        moment = "(extract(epoch FROM max(e.occurred_at)) * 1000000)::bigint"
+        columns = f"p.account_id, {day} AS day, {moment} AS answer"
+        parts.gather(part, ("day", "answer"), f"SELECT {columns} {source} {' AND '.join(conditions)} GROUP BY 1, 2")
+        return
+    if isinstance(measure, Attribute) and measure.meaning is not Meaning.NUMBER:
+        answer = fragments.attribute(measure.attribute)
+    last = "NULL::int"
+    if isinstance(measure, Last) and measure.valid_for is not None:
+        span = _shift(measure) + measure.valid_for
+        last = parts.clipped(parts.day(span))
+        conditions.append(f"e.occurred_at > {fragments.bind(parts.days.first - span, 'timestamptz')}")
+    columns = f"DISTINCT ON (p.account_id, day) p.account_id, {day} AS day, {last} AS last, {answer} AS answer"
+    query = (
+        f"SELECT {columns} {source} {' AND '.join([*conditions, *is_there])} "
+        "ORDER BY p.account_id, day, e.occurred_at DESC, e.id DESC"
+    )
+    parts.gather(part, ("day", "last", "answer"), query)
+
+
+def _add_things(parts: _Parts, measures: Mapping[str, OfThings]) -> None:
+    """What was true of each thing from a day on: a flag for each type, for a count whether the thing counts, for an
+    attribute its value. A deleted thing is nothing."""
+    fragments, first = parts.fragments, next(iter(measures.values()))
+    part = f"things_{len(parts.columns)}"
+    states = f"states_{part}"
+    types = sorted({measure.type for measure in measures.values() if measure.type is not None})
+    one = "n.account_id, n.connection_id, n.subject_type, n.subject_id"
+    mine = "p.account_id, e.connection_id, e.subject_type, e.subject_id"
+    parts.queries[f"newest_{part}"] = (
+        f"SELECT DISTINCT ON ({mine}, day) {mine}, {parts.clipped(parts.day(_shift(first)))} AS day, e.kind, "
+        "e.subject_state, e.attributes, e.currency FROM places p JOIN event e ON e.source_account_id = p.place "
+        f"WHERE e.subject_type = ANY({fragments.bind(types, 'text[]')}) AND {parts.until(first)} "
+        f"AND {fragments.visible()} ORDER BY {mine}, day, {NEWEST_OF_THING}"
+    )
+    parts.queries[states] = (
+        f"SELECT * FROM (SELECT n.*, coalesce(lead(n.day) OVER (PARTITION BY {one} ORDER BY n.day), "
+        f"{parts.days.count}) AS last FROM newest_{part} n) e WHERE e.kind <> 'thing.deleted'"
+    )
+    lists = {f"t{number}": f"e.subject_type = {fragments.bind(type_, 'text')}" for number, type_ in enumerate(types)}
+    for number, (name, measure) in enumerate(measures.items()):
+        here = " AND ".join(_of_thing(fragments, measure))
+        if isinstance(measure, Things) and measure.sum is not None:
+            parts.columns[name] = Column(f"sum_{part}_{number}", "total", f"{part}_t{types.index(measure.type)}")
+            _add_running_sum(parts, f"sum_{part}_{number}", _sum_of_things(fragments, measure.sum, here, states))
+            continue
+        lists[f"m{number}"] = here if isinstance(measure, Things) else _value_of_thing(fragments, measure, here)
+        parts.columns[name] = Column(part, f"m{number}", f"{part}_t{types.index(str(measure.type))}")
+    columns = ", ".join(f"{expression} AS {name}" for name, expression in lists.items())
+    rows = f"SELECT e.account_id, e.day, e.last, {columns} FROM {states} e"
+    parts.gather(part, ("day", "last", *lists), rows)
+
+
+def _of_thing(fragments: Fragments, measure: OfThings) -> list[str]:
+    conditions = [f"e.subject_type = {fragments.bind(measure.type, 'text')}", fragments.where(measure.where)]
+    if measure.state is not None:
+        conditions.append(f"e.subject_state = ANY({fragments.bind(list(measure.state), 'text[]')})")
+    return conditions
+
+
+def _sum_of_things(fragments: Fragments, name: str, here: str, states: str) -> str:
+    value = fragments.number(name)
+    currency = currency_of(fragments, name) if is_money(name) else "NULL::text"
+    return (
+        f"SELECT e.account_id, e.day, e.last, {value} AS number, {currency} AS currency FROM {states} e "
+        f"WHERE {here} AND {value} IS NOT NULL"
+    )
+
+
+def _value_of_thing(fragments: Fragments, measure: Attribute, here: str) -> str:
+    is_number = measure.meaning is Meaning.NUMBER
+    name = measure.attribute
+    value = f"{fragments.number(name)}::float8" if is_number else fragments.attribute(name)
+    return f"CASE WHEN {here} THEN {value} END"

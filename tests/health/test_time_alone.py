@@ -1,0 +1,76 @@
+"""A year in which nothing happens: the hub looks every day, and what time does is noticed on its day, once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import text
+
+from hub.accounts.service import mark_changed
+from hub.health.jobs import drain_accounts_to_score
+from hub.journeys.model import Stay
+from hub.kit.clock import FrozenClock
+from tests.health.conftest import BLUEPRINT
+
+if TYPE_CHECKING:
+    from tests.health.conftest import World
+
+DAY = timedelta(days=1)
+SMB = BLUEPRINT["journeys"]["smb"]
+DOCUMENT: dict[str, Any] = {
+    **BLUEPRINT,
+    "measures": {
+        **BLUEPRINT["measures"],
+        "renews_in": {"kind": "attribute", "type": "subscription", "attribute": "until", "as": "days_until"},
+    },
+    "journeys": {
+        "smb": {
+            "stages": {**SMB["stages"], "pre_renewal": {}},
+            "transitions": [
+                *SMB["transitions"],
+                {"from": "established", "to": "pre_renewal", "when": "renews_in <= 90"},
+                {"from": "pre_renewal", "to": "churned", "when": "renews_in < 0"},
+            ],
+        }
+    },
+}
+
+
+async def test_a_silent_account_is_late_and_comes_up_for_renewal_on_its_day(world: World) -> None:
+    """Overdue milestones, the end of onboarding, the quarter before the renewal, and its end: each exactly once."""
+    await world.apply(DOCUMENT)
+    begin = world.now
+    account = await world.account(first_seen=begin)
+    about = {"subject_type": "subscription", "subject_id": "s", "subject_state": "active"}
+    await world.event(account, "subscription.started", days_ago=0, attributes={"until": "2027-05-20"}, **about)
+    clock = FrozenClock(world.now)
+    kit = replace(world.kit, clock=clock)
+    async with kit.transaction() as session:
+        await mark_changed(session, [account], clock.now())
+    looks = 0
+    for _ in range(380):
+        while looked := await drain_accounts_to_score(kit):
+            looks += looked
+        clock.advance(DAY)
+
+    renewal = datetime(2027, 5, 20, tzinfo=UTC)
+    midnight = datetime(2026, 6, 2, tzinfo=UTC)
+    stays = await world.rows(Stay, account)
+    assert [(stay.stage, stay.entered_at.date()) for stay in stays] == [
+        ("onboarding", begin.date()),
+        ("established", (begin + 90 * DAY).date()),
+        ("pre_renewal", (renewal - 90 * DAY).date()),
+        ("churned", (renewal + DAY).date()),
+    ]
+    told = await world.told(account)
+    assert [at for kind, at in told if kind == "milestone.overdue"] == [begin + 14 * DAY, begin + 30 * DAY]
+    announced = await world.announced(account)
+    assert announced.count("milestone.overdue") == 2
+    assert announced.count("stage.entered") == 4
+    # Onboarding counts its days and the renewal comes nearer: one look a day, and one for each deadline.
+    assert looks <= (clock.now() - midnight).days + 2 + 2
+    async with kit.reading() as session:
+        queue = await session.execute(text("SELECT count(*) FROM work_item WHERE list = 'accounts_to_score'"))
+        assert queue.scalar_one() == 1
