@@ -32,9 +32,9 @@ from hub.connections.jobs import drain_deliveries
 from hub.connections.model import Connection
 from hub.connections.registry import Registry
 from hub.connections.webhooks import Intake
+from hub.kit.loopback import serve
 from hub.kit.runtime import Kit
 from hub.kit.settings import Settings
-from hub.sandbox.loopback import serve
 from hub.sdk.manifest import manifest_of
 from hub.timeline.jobs import drain_raw_records
 

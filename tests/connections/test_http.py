@@ -12,11 +12,11 @@ import pytest
 import stamina
 from starlette.responses import JSONResponse, Response
 
-from hub.connections.http import HostClient, Purpose, origin, retry_after
 from hub.connections.pace import Pace, buckets
 from hub.kit.clock import SystemClock
 from hub.sdk import Rate
 from hub.sdk.errors import Ambiguous, AuthExpired, ConnectorError, Misconfigured, RateLimited, Unavailable
+from hub.sdk.http import HostClient, Purpose, origin, retry_after
 from tests.connections.vendor import API_KEY, Vendor
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
