@@ -1,7 +1,7 @@
 """The connectors of this process: found through the entry points `hub.plugins`, or named by a test.
 
-Pluggy registers and does nothing else. A plugin that cannot be loaded is listed with its error and hinders nobody:
-each entry point is loaded in a `try` of its own, and what it had registered before it failed is taken back.
+A plugin that cannot be loaded is listed with its error and hinders nobody: each entry point is loaded in a `try` and
+asked by a plugin manager of its own, so what it had registered before it failed is forgotten with it.
 """
 
 from __future__ import annotations
@@ -12,19 +12,17 @@ from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-import pluggy
 import structlog
 
 from hub.kit.errors import HubError, NotFound
 from hub.kit.settings import load_settings
 from hub.sdk.connector import Connector
 from hub.sdk.declarations import complaints
-from hub.sdk.plugins import PROJECT, HookSpecs
+from hub.sdk.plugins import InvalidConnector, registered
 
 log = structlog.get_logger()
 
 GROUP = "hub.plugins"
-HOOK = "hub_register_connectors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +36,6 @@ class Plugin:
 
 class BrokenPlugin(HubError):
     """A plugin cannot be loaded, and the settings say that this stops the hub."""
-
-
-class InvalidConnector(ValueError):
-    """A connector class lacks something that the contract asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +91,11 @@ def using(registry: Registry) -> Iterator[Registry]:
 
 def load(points: Iterable[EntryPoint], *, strict: bool = False) -> Registry:
     """Load every entry point, each for itself. With `strict` the first that fails raises `BrokenPlugin`."""
-    hooks = pluggy.PluginManager(PROJECT)
-    hooks.add_hookspecs(HookSpecs)
     connectors: dict[str, type[Connector[Any]]] = {}
     plugins = []
     for point in sorted(points, key=lambda point: point.name):
         try:
-            found = _checked(_registered(hooks, point), connectors)
+            found = _checked(registered(point.load(), point.name), connectors)
         except Exception as error:  # a plugin may fail in any way; the others must not notice
             reason = f"{type(error).__name__}: {error}"
             if strict:
@@ -117,25 +109,6 @@ def load(points: Iterable[EntryPoint], *, strict: bool = False) -> Registry:
         connectors.update(found)
         plugins.append(Plugin(point.name, connectors=tuple(found)))
     return Registry(connectors, tuple(plugins))
-
-
-def _registered(hooks: pluggy.PluginManager, point: EntryPoint) -> list[type[Connector[Any]]]:
-    """The classes that one plugin registers; the plugin is forgotten again when it fails half-way."""
-    plugin = point.load()
-    found: list[type[Connector[Any]]] = []
-    try:
-        hooks.register(plugin, name=point.name)
-        hooks.check_pending()
-        others = [other for other in hooks.get_plugins() if other is not plugin]
-        hooks.subset_hook_caller(HOOK, others)(register=found.append)
-    except BaseException:
-        if hooks.is_registered(plugin):
-            hooks.unregister(plugin)
-        raise
-    if not found:
-        hooks.unregister(plugin)
-        raise InvalidConnector(f"registers no connector: is {HOOK} there, and marked with @sdk.hookimpl?")
-    return found
 
 
 def _checked(

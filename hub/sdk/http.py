@@ -37,15 +37,29 @@ PATIENCE = timedelta(seconds=10)
 
 ATTEMPTS = 4
 RETRY_SECONDS = 20.0
-IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
+SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+IDEMPOTENT = SAFE | {"PUT", "DELETE"}
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
 
 
 class Purpose(StrEnum):
-    """What a connector is opened for: reading, which may be repeated, or acting, which may not."""
+    """What a connector is opened for: reading, which may be repeated, acting, which may not, or only trying to."""
 
     READING = "reading"
     ACTING = "acting"
+    TRYING = "trying"
+    """A dry run: what would change something is not sent, but told by `WouldSend`."""
+
+
+class WouldSend(ConnectorError):
+    """A dry run came to a request that would change something; it was not sent."""
+
+    def __init__(self, request: httpx.Request) -> None:
+        super().__init__(
+            f"It would send {request.method} {request.url.host}{request.url.path}.",
+            detail=f"{len(request.content)} bytes",
+        )
+        self.request = request
 
 
 class Turns(Protocol):
@@ -101,6 +115,8 @@ class HostClient(httpx.AsyncClient):
         raise AssertionError("a retry context ends by returning or raising")
 
     async def _send_once(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        if self._purpose is Purpose.TRYING and request.method not in SAFE:
+            raise WouldSend(request)
         repeatable = self._may_be_repeated(request)
         what = f"{request.method} {request.url.host}{request.url.path}"
         try:

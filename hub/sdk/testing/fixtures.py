@@ -1,25 +1,38 @@
-"""What a plugin's own tests use: golden pairs, `x.json` (a record as the vendor sends it) → `x.events.json`.
+"""The files of a plugin's `tests/fixtures/`.
 
-The file's name begins with the stream: `messages.track.json` is a record of the stream `messages`.
+| file | what it is |
+|---|---|
+| `config.json` | a configuration with invented secrets; both of a rotation where there are two |
+| `<stream>.<case>.json`, `<stream>.<case>.events.json` | a golden pair: a record as sent, and its events |
+| `webhooks/<webhook>.<case>.json` | a delivery: `{"body": …}` or `{"text": "…"}`, and `path`, `headers`, `query` |
+| `webhooks/<webhook>.unknown.json` | a delivery of a type that the connector does not know |
+| `actions/<action>.<case>.json` | an action's input |
+| `cursors/<stream>.json` | cursors that releases have stored: a list, today's shape among them |
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from hub.sdk.connector import Connector
+from hub.sdk.connector import Connector, Webhook
 from hub.sdk.events import Event
+from hub.sdk.webhooks import Delivery
+
+UNKNOWN = "unknown"
+"""The case of a delivery whose type the connector does not know."""
 
 
 def golden_pairs(folder: Path) -> list[Path]:
     """The records of a fixtures folder, in the order of their names."""
-    return sorted(path for path in folder.glob("*.json") if not path.name.endswith(".events.json"))
+    named = (path for path in folder.glob("*.*.json") if not path.name.endswith(".events.json"))
+    return sorted(named)
 
 
 def expected_events(record: Path) -> list[dict[str, Any]]:
@@ -40,6 +53,59 @@ def as_json(event: Event) -> dict[str, Any]:
     """An event as JSON, without what is empty."""
     shown: dict[str, Any] = _shown(event)
     return shown
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A delivery's fixture: what a vendor sends, before it is signed."""
+
+    webhook: Webhook
+    case: str
+    file: Path
+    path: str
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+
+    def delivery(self, received_at: datetime) -> Delivery:
+        """The request, unsigned, received at that time."""
+        return Delivery(self.path, self.headers, self.body, received_at, "POST", self.query)
+
+
+def deliveries(connector: type[Connector[Any]], folder: Path) -> list[Sent]:
+    """The deliveries of `webhooks/`. Raises `ValueError` for a file that is none."""
+    return [sent(connector, path) for path in sorted((folder / "webhooks").glob("*.json"))]
+
+
+def action_inputs(folder: Path, action: str) -> list[tuple[Path, dict[str, Any]]]:
+    """The inputs of an action."""
+    files = sorted((folder / "actions").glob(f"{action}.*json"))
+    return [(path, orjson.loads(path.read_bytes())) for path in files]
+
+
+def stored_cursors(folder: Path, stream: str) -> list[dict[str, Any]]:
+    """Cursors of a stream that releases have stored; empty when there is no such file."""
+    path = folder / "cursors" / f"{stream}.json"
+    cursors: list[dict[str, Any]] = orjson.loads(path.read_bytes()) if path.exists() else []
+    return cursors
+
+
+def sent(connector: type[Connector[Any]], path: Path) -> Sent:
+    """One delivery's file. Raises `ValueError` for a file that is none, and `OSError`."""
+    name, _, case = path.stem.partition(".")
+    webhook = connector.webhooks.get(name)
+    if webhook is None:
+        known = ", ".join(connector.webhooks) or "none"
+        raise ValueError(f"{path.name} begins with {name!r}, which is no webhook of the connector (it has: {known})")
+    try:
+        document = orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise ValueError(f"{path.name} is not JSON: {error}") from None
+    if not isinstance(document, dict) or not {"body", "text"} & document.keys():
+        raise ValueError(f'{path.name} must be {{"body": what the vendor posts}}; path, headers and query if needed')
+    body = document["text"].encode() if "text" in document else orjson.dumps(document["body"])
+    headers = {key.lower(): value for key, value in document.get("headers", {}).items()}
+    return Sent(webhook, case, path, document.get("path", webhook.path), headers, document.get("query", {}), body)
 
 
 def _shown(value: Any) -> Any:

@@ -6,7 +6,7 @@ be outside.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from hub.kit.clock import FrozenClock
 from hub.kit.loopback import serve
 from hub.sdk.connector import Connector, Host
-from hub.sdk.http import HostClient, Purpose
+from hub.sdk.http import SAFE, HostClient, Purpose
 from hub.sdk.mailbox import Message
 from hub.sdk.testing.vendor import Vendor
 from hub.sdk.testing.weather import Fault, Weather
@@ -27,7 +27,10 @@ from hub.sdk.testing.weather import Fault, Weather
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 """The present of every trial."""
 
-PATIENCE = httpx.Timeout(0.4)
+PATIENCE = 10.0
+SHORT_PATIENCE = 0.2
+"""For trials in which no answer comes."""
+
 ATTEMPTS = 2
 
 
@@ -73,8 +76,13 @@ class Trial:
         self._address = address
 
     @asynccontextmanager
-    async def connector(self, purpose: Purpose = Purpose.READING) -> AsyncIterator[Connector[Any]]:
-        """A connector as the hub opens one: new, with a configuration and a host, and nothing remembered."""
+    async def connector(
+        self, purpose: Purpose = Purpose.READING, *, patience: float = PATIENCE
+    ) -> AsyncIterator[Connector[Any]]:
+        """A connector as the hub opens one: new, with a configuration and a host, and nothing remembered.
+
+        `patience` is how many seconds it waits for an answer.
+        """
 
         def authenticate(request: httpx.Request) -> httpx.Request:
             return opened.authenticate(request)
@@ -89,11 +97,18 @@ class Trial:
                 clock,
                 purpose,
                 carrier=detour,
-                timeout=PATIENCE,
+                timeout=httpx.Timeout(patience),
             ) as client,
         ):
-            opened = self._kind(self._config, Host(client, self.mailbox, clock))
+            mailbox = MemoryMailbox() if purpose is Purpose.TRYING else self.mailbox
+            opened = self._kind(self._config, Host(client, mailbox, clock))
             yield opened
+
+    @property
+    def address(self) -> str:
+        """Where the double answers: `127.0.0.1:49152`."""
+        url = httpx.URL(self._address)
+        return f"{url.host}:{url.port}"
 
     @property
     def effects(self) -> int:
@@ -103,7 +118,11 @@ class Trial:
     def faults(self, *faults: Fault | None) -> None:
         """From now on these befall the requests, one each, the last one all that follow."""
         before = len(self.weather.requests)
-        self.weather.chooses = lambda number: faults[min(number - before, len(faults) - 1)]
+        self.weather.chooses = lambda number, method: faults[min(number - before, len(faults) - 1)]
+
+    def faults_of_writes(self, fault: Fault | None) -> None:
+        """From now on this befalls every request that may change something."""
+        self.weather.chooses = lambda number, method: None if method in SAFE else fault
 
 
 @asynccontextmanager
@@ -117,9 +136,14 @@ async def trial(kind: type[Connector[Any]], config: BaseModel, vendor: Vendor) -
 
 @contextmanager
 def impatient() -> Iterator[None]:
-    """Retries without pauses, and fewer of them."""
-    with stamina.set_testing(True, attempts=ATTEMPTS, cap=True):
-        yield
+    """Retries without pauses, fewer of them, and nothing said about them."""
+    hooks = stamina.instrumentation.get_on_retry_hooks()
+    stamina.instrumentation.set_on_retry_hooks([])
+    try:
+        with stamina.set_testing(True, attempts=ATTEMPTS, cap=True):
+            yield
+    finally:
+        stamina.instrumentation.set_on_retry_hooks(hooks)
 
 
 class _Unhurried:
@@ -143,5 +167,3 @@ class _Detour(httpx.AsyncHTTPTransport):
                 request.method, there, headers=request.headers, stream=request.stream, extensions=request.extensions
             )
         )
-
-

@@ -47,12 +47,13 @@ ANSWERS: dict[Fault, tuple[int, bytes, bytes]] = {
 class Weather:
     """An ASGI application in front of another one.
 
-    `chooses` gives the fault of each request, by its number (0 is the first); none by default.
+    `chooses` gives the fault of each request, by its number (0 is the first) and its method; none by default.
     """
 
     app: ASGIApp
-    chooses: Callable[[int], Fault | None] = lambda number: None
-    requests: list[tuple[str, str]] = field(default_factory=list)
+    chooses: Callable[[int, str], Fault | None] = lambda number, method: None
+    requests: list[str] = field(default_factory=list)
+    """`GET /v1/answers?after=3`, one for each."""
     failures: list[str] = field(default_factory=list)
     """What the double itself failed with: a bug in `vendor.py`, not in the connector."""
     silent: asyncio.Event = field(default_factory=asyncio.Event)
@@ -61,8 +62,9 @@ class Weather:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        fault = self.chooses(len(self.requests))
-        self.requests.append((scope["method"], scope["path"]))
+        fault = self.chooses(len(self.requests), scope["method"])
+        query = scope["query_string"].decode("latin-1")
+        self.requests.append(f"{scope['method']} {scope['path']}{'?' if query else ''}{query}")
         match fault:
             case None:
                 await self._pass(scope, receive, send)

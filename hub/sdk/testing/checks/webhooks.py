@@ -1,0 +1,177 @@
+"""Checks 13 and 14: deliveries. Nothing forged passes, nothing genuine is lost, and a webhook says what a poll says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+from hub.sdk.connector import Refetch, Webhook
+from hub.sdk.errors import BadSignature
+from hub.sdk.rows import BadRow, RawRow
+from hub.sdk.testing.checks.received import received, sent_by_vendor, signed, told_of
+from hub.sdk.testing.checks.stages import told
+from hub.sdk.testing.fixtures import UNKNOWN, Sent
+from hub.sdk.testing.hosting import NOW
+from hub.sdk.testing.plugin import Plugin
+from hub.sdk.testing.verdicts import Finding
+from hub.sdk.webhooks import Delivery, Signing
+
+FORGED_SECRET = "d2hzZWNfZm9yZ2VkX2J5X3RoZV9raXQ="  # noqa: S105  # base64, as some schemes want it
+OFF = timedelta(hours=1)
+LATER = timedelta(seconds=30)
+Identity = tuple[str, ...]
+
+
+def webhooks(plugin: Plugin) -> Iterator[Finding]:
+    """13: genuine, changed, stale, future, unsigned, forged, rotated, doubled, out of order, of an unknown type."""
+    sent = sent_by_vendor(plugin)
+    for name, webhook in plugin.kind.webhooks.items():
+        own = [one for one in sent if one.webhook is webhook]
+        good = [one for one in own if one.case != UNKNOWN]
+        secrets = list(webhook.secrets(plugin.config))
+        if not good:
+            yield Finding(
+                "webhook.fixtures",
+                f"No delivery of {name}: add fixtures/webhooks/{name}.<case>.json with "
+                '{"body": what the vendor posts}.',
+            )
+        elif not isinstance(webhook.signature, Signing):
+            scheme = type(webhook.signature).__name__
+            yield Finding(
+                "webhook.fixtures",
+                f"{scheme} cannot sign, so nothing can be tried: add def sign(self, delivery, secret) to it, which "
+                "returns the delivery with the headers that make it genuine.",
+            )
+        elif not secrets:
+            yield Finding("webhook.rotated", f"config.json has no secret for {name}: set those that secrets= reads.")
+        else:
+            yield from _doors(plugin, webhook, good, secrets)
+            yield from _contents(plugin, webhook, good, secrets[0])
+            yield from _unknown(plugin, webhook, [one for one in own if one.case == UNKNOWN], secrets[0])
+
+
+def _doors(plugin: Plugin, webhook: Webhook, good: list[Sent], secrets: list[str]) -> Iterator[Finding]:
+    """Who gets in."""
+    if len(secrets) < 2:
+        yield Finding(
+            "webhook.rotated",
+            f"{webhook.name} takes one secret only: let Config have a previous one, secrets= return both, and "
+            "config.json set both, so that one can be rotated without losing deliveries.",
+        )
+    for one in good:
+        genuine = signed(one, secrets[0])
+        for secret in secrets:
+            if (why := _refused(webhook, signed(one, secret), secrets)) is not None:
+                yield Finding("webhook.genuine", f"{one.file.name}, genuine, is refused: {why}")
+        for aspect, what, forged in _forgeries(one, genuine):
+            yield from _must_refuse(webhook, aspect, f"{one.file.name} {what}", forged, secrets)
+        if _refused(webhook, genuine, []) is None:
+            yield Finding(
+                "webhook.forged", f"{webhook.name} takes deliveries while no secret is configured: refuse them."
+            )
+
+
+def _forgeries(one: Sent, genuine: Delivery) -> Iterator[tuple[str, str, Delivery]]:
+    changed = bytes([*one.body[:-1], one.body[-1] ^ 1]) if one.body else b"x"
+    yield "webhook.changed", "with one byte changed", replace(genuine, body=changed)
+    yield "webhook.stale", "an hour old", replace(genuine, received_at=NOW + OFF)
+    yield "webhook.future", "from the future", replace(genuine, received_at=NOW - OFF)
+    yield "webhook.forged", "signed with another secret", signed(one, FORGED_SECRET)
+    for name in genuine.headers.keys() - one.headers.keys():
+        rest = {key: value for key, value in genuine.headers.items() if key != name}
+        yield "webhook.unsigned", f"without its header {name}", replace(genuine, headers=rest)
+    if genuine.headers.keys() == one.headers.keys() and genuine != one.delivery(NOW):
+        yield "webhook.unsigned", "unsigned", one.delivery(NOW)
+
+
+def _must_refuse(webhook: Webhook, aspect: str, what: str, forged: Delivery, secrets: list[str]) -> Iterator[Finding]:
+    scheme = type(webhook.signature).__name__
+    try:
+        webhook.signature.verify(forged, secrets)
+    except BadSignature:
+        return
+    except Exception as error:  # the intake would answer 500, and the vendor send it again and again
+        yield Finding(aspect, f"{scheme} fails over {what} ({told(error)}): raise BadSignature.")
+    else:
+        yield Finding(
+            aspect, f"{scheme} takes {what} for genuine: verify(delivery, secrets) has to raise BadSignature."
+        )
+
+
+def _refused(webhook: Webhook, delivery: Delivery, secrets: list[str]) -> str | None:
+    try:
+        webhook.signature.verify(delivery, secrets)
+    except Exception as error:
+        return told(error)
+    return None
+
+
+def _contents(plugin: Plugin, webhook: Webhook, good: list[Sent], secret: str) -> Iterator[Finding]:
+    """What a delivery brings, whenever and however often it comes."""
+    connector = plugin.kind(plugin.config)
+    names: Counter[str] = Counter()
+    for one in good:
+        genuine = signed(one, secret)
+        refusal = webhook.accept(genuine)
+        if refusal is not None:
+            yield Finding("webhook.genuine", f"accept refuses {one.file.name} with {refusal.status}: {refusal.body}")
+            continue
+        try:
+            first = received(connector, webhook, genuine)
+            later = received(connector, webhook, replace(genuine, received_at=NOW + LATER))
+        except Exception as error:  # receive may fail in any way
+            yield Finding("webhook.genuine", f"{webhook.name} fails over {one.file.name}: {told(error)}")
+            continue
+        for row in first:
+            if isinstance(row, BadRow):
+                yield Finding("webhook.genuine", f"{one.file.name} brings a row that does not fit: {row.reason}")
+        if not first:
+            yield Finding(
+                "webhook.genuine", f"{one.file.name} brings nothing: return its records, or call it {UNKNOWN}."
+            )
+        if _keys(first) != _keys(later):
+            yield Finding(
+                "webhook.doubled",
+                f"{one.file.name}, delivered twice, makes two records: take key and version from the record and not "
+                "from the time of its delivery.",
+            )
+        name, again = webhook.delivery_id(genuine), webhook.delivery_id(replace(genuine, received_at=NOW + LATER))
+        if name != again:
+            yield Finding("webhook.doubled", f"delivery_id names {one.file.name} anew each time: take the vendor's.")
+        names.update([name] if name is not None else [])
+    for name, times in names.items():
+        if times > 1:
+            yield Finding(
+                "webhook.doubled", f"delivery_id gives {name!r} to {times} deliveries: the later ones are lost."
+            )
+
+
+def _keys(rows: list[RawRow | BadRow | Refetch]) -> list[tuple[str, ...]]:
+    return sorted(
+        (row.stream, row.record_id, row.version) if isinstance(row, RawRow) else (row.stream, str(row)) for row in rows
+    )
+
+
+def _unknown(plugin: Plugin, webhook: Webhook, unknown: list[Sent], secret: str) -> Iterator[Finding]:
+    if not unknown:
+        yield Finding(
+            "webhook.unknown",
+            f"Vendors add types of deliveries: add fixtures/webhooks/{webhook.name}.{UNKNOWN}.json, one of a type that "
+            "the connector does not know.",
+        )
+    connector = plugin.kind(plugin.config)
+    for one in unknown:
+        delivery = signed(one, secret)
+        try:
+            refusal = webhook.accept(delivery)
+            rows = [] if refusal is not None else received(connector, webhook, delivery)
+            gave = [event for row in rows if isinstance(row, RawRow) for event in told_of(connector, row)]
+        except Exception as error:  # receive may fail in any way
+            yield Finding(
+                "webhook.unknown", f"{webhook.name} fails over an unknown type ({told(error)}): return nothing for it."
+            )
+            continue
+        if gave:
+            yield Finding("webhook.unknown", f"An unknown type becomes {gave[0][1]['kind']}: return nothing for it.")
