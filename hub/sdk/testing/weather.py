@@ -76,11 +76,19 @@ class Weather:
                 await _answer(fault, send)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def forward(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
         try:
-            await self.app(scope, receive, send)
+            await self.app(scope, receive, forward)
         except Exception as error:  # the double is the plugin author's code; the verdict names it
             self.failures.append(f"{scope['method']} {scope['path']}: {type(error).__name__}: {error}")
-            await _answer(Fault.BROKEN, send)
+            if not started:
+                await _answer(Fault.BROKEN, send)
 
     async def _stay_silent(self, fault: Fault, scope: Scope, receive: Receive) -> None:
         async def swallow(message: Message) -> None:

@@ -74,8 +74,8 @@ def _doors(plugin: Plugin, webhook: Webhook, good: list[Sent], secrets: list[str
 
 
 def _forgeries(one: Sent, genuine: Delivery) -> Iterator[tuple[str, str, Delivery]]:
-    changed = bytes([*one.body[:-1], one.body[-1] ^ 1]) if one.body else b"x"
-    yield "webhook.changed", "with one byte changed", replace(genuine, body=changed)
+    for changed in _one_byte_changed(genuine.body):
+        yield "webhook.changed", "with one byte changed", replace(genuine, body=changed)
     yield "webhook.stale", "an hour old", replace(genuine, received_at=NOW + OFF)
     yield "webhook.future", "from the future", replace(genuine, received_at=NOW - OFF)
     yield "webhook.forged", "signed with another secret", signed(one, FORGED_SECRET)
@@ -84,6 +84,14 @@ def _forgeries(one: Sent, genuine: Delivery) -> Iterator[tuple[str, str, Deliver
         yield "webhook.unsigned", f"without its header {name}", replace(genuine, headers=rest)
     if genuine.headers.keys() == one.headers.keys() and genuine != one.delivery(NOW):
         yield "webhook.unsigned", "unsigned", one.delivery(NOW)
+
+
+def _one_byte_changed(body: bytes) -> Iterator[bytes]:
+    """The body with another letter or digit near its beginning, in its middle and near its end; JSON stays JSON."""
+    places = [place for place, byte in enumerate(body) if chr(byte).isalnum() and byte < 128]
+    for place in {places[0], places[len(places) // 2], places[-1]} if places else ():
+        other = b"1" if chr(body[place]).isdigit() and body[place : place + 1] != b"1" else b"2"
+        yield body[:place] + other + body[place + 1 :]
 
 
 def _must_refuse(webhook: Webhook, aspect: str, what: str, forged: Delivery, secrets: list[str]) -> Iterator[Finding]:
