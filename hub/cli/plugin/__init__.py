@@ -5,7 +5,10 @@ from __future__ import annotations
 import typer
 
 from hub.cli.console import AsJson, print_json, print_table
+from hub.cli.plugin.developing import dev
 from hub.cli.plugin.manifest import manifest
+from hub.cli.plugin.recording import record
+from hub.cli.plugin.sending import send
 from hub.cli.plugin.testing import run_kit
 from hub.cli.plugin.writing import new
 
@@ -13,6 +16,9 @@ app = typer.Typer(no_args_is_help=True, help="Installed plugins, and the tools t
 app.command("new")(new)
 app.command("test")(run_kit)
 app.command("manifest")(manifest)
+app.command("dev")(dev)
+app.command("record")(record)
+app.command("send")(send)
 
 
 @app.callback()

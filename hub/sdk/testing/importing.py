@@ -16,7 +16,7 @@ from typing import Any
 
 from hub.sdk.declarations import complaints
 from hub.sdk.plugins import registered
-from hub.sdk.testing.plugin import entry_points
+from hub.sdk.testing.plugin import entry_points_of
 from hub.sdk.testing.watch import STARTS, TALKS, place
 
 CODE = {".py", ".pyc", ".pyi", ".so", ".pyd", ".pth", ".egg-link"}
@@ -26,7 +26,7 @@ LIBRARIES = tuple(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstd
 def touching(root: Path) -> dict[str, Any]:
     """Import every entry point of the distribution in `root`, and tell what happened."""
     sys.dont_write_bytecode = True
-    names = entry_points(root)
+    names = entry_points_of(root)
     sys.path[:0] = [str(folder) for folder in (root / "src", root) if folder.is_dir()]
     touched: list[str] = []
     watching = [True]

@@ -70,7 +70,7 @@ class Plugin:
 
     def entry_points(self) -> dict[str, str]:
         """The entry points that `pyproject.toml` declares. Raises `NotAPlugin`."""
-        return entry_points(self.root)
+        return entry_points_of(self.root)
 
     def _shown(self, path: Path) -> str:
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
@@ -97,7 +97,7 @@ def at(root: Path) -> list[Plugin]:
     Raises `NotAPlugin` for a folder that holds none, and whatever its modules raise.
     """
     root = root.resolve()
-    names = entry_points(root)
+    names = entry_points_of(root)
     if (root / "src").is_dir() and str(root / "src") not in sys.path:
         sys.path.insert(0, str(root / "src"))
     for path in sorted((root / "tests").glob("test_*conformance*.py")):
@@ -108,7 +108,7 @@ def at(root: Path) -> list[Plugin]:
     return [of(kind, root / "tests") for kind in kinds]
 
 
-def entry_points(root: Path) -> dict[str, str]:
+def entry_points_of(root: Path) -> dict[str, str]:
     """The entry points `hub.plugins` of a distribution's folder. Raises `NotAPlugin`."""
     path = root / "pyproject.toml"
     if not path.exists():

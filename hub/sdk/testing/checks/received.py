@@ -60,3 +60,9 @@ def told_of(connector: Connector[Any], row: RawRow) -> list[tuple[Identity, dict
         found.append(((event.kind, event.natural_key) if event.natural_key is not None else own, as_json(event)))
         ordinals[event.kind] += 1
     return found
+
+
+def events_of_delivery(connector: Connector[Any], one: Sent) -> list[dict[str, Any]]:
+    """What a delivery's records become, as JSON. Raises whatever the connector raises."""
+    rows = received(connector, one.webhook, one.delivery(NOW))
+    return [event for row in rows if isinstance(row, RawRow) for _, event in told_of(connector, row)]
