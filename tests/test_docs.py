@@ -14,6 +14,7 @@ import typer.main
 from hub import sdk, sections
 from hub.cli import app
 from hub.kit.settings import Settings
+from hub.sdk.testing import CHECKS
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "plugins" / "README.md").read_text()
@@ -158,3 +159,39 @@ def test_the_picture_of_the_demo_stands_alone() -> None:
     assert not re.search(r"(href|src)=|url\((?!#)|@font-face|@import", picture)
     assert not re.search(r"hub_[\w-]{43}", picture)
     assert "referenceable" in picture
+
+
+def test_the_guide_lists_the_checks_of_the_kit() -> None:
+    """Each with its title, its tier and what may be exempt."""
+    found = re.search(r"^\| \| check \| tier \|.*\n\|[-|]+\|\n((?:\|.*\n?)+)", GUIDE, re.MULTILINE)
+    assert found
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in found[1].splitlines()]
+    assert rows == [
+        [str(check.number), check.title, check.tier, ", ".join(f"`{aspect}`" for aspect in check.aspects)]
+        for check in CHECKS
+    ]
+
+
+def test_the_guide_lists_the_tools() -> None:
+    """Each command of `hub plugin`."""
+    listed = [name.split()[2] for name, _ in table(section("Tools"), "command") for name in [name.strip("`")]]
+    assert sorted(f"plugin {name}" for name in listed) == sorted(
+        name for name in commands() if name.startswith("plugin ")
+    )
+
+
+def test_the_guide_lists_the_signature_schemes() -> None:
+    """Each ready one, with the fields that it takes."""
+    schemes = {
+        name: list(inspect.signature(value).parameters)
+        for name, value in vars(sdk).items()
+        if inspect.isclass(value) and hasattr(value, "sign") and value is not sdk.Signing
+    }
+    listed = {
+        name.partition("(")[0]: re.findall(r"(\w+)(?==|,|\))", name.partition("(")[2])
+        for row in table(section("Signature schemes"), "scheme")
+        for name in re.findall(r"`([^`]+)`", row[0])
+    }
+    assert listed.keys() == schemes.keys()
+    for name, fields in schemes.items():
+        assert set(fields) <= set(listed[name])

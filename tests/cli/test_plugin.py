@@ -113,3 +113,58 @@ def test_a_release_that_drops_something_is_told(tmp_path: Path) -> None:
     assert "now requires words" in ended.stderr
     assert hub("manifest", "acme", "--write", cwd=tmp_path).returncode == 0
     assert hub("manifest", "acme", "--check", cwd=tmp_path).returncode == 0
+
+
+def test_what_fixtures_become_is_shown(tmp_path: Path) -> None:
+    """Records and deliveries, each with its events, or with what it fails with."""
+    assert hub("new", "acme", "--webhook", cwd=tmp_path).returncode == 0
+    shown = {entry["fixture"]: entry for entry in told(hub("dev", "acme", "--once", "--json", cwd=tmp_path))}
+    for name in ("answers.promoter.json", "deliveries.created.json"):
+        assert [event["kind"] for event in shown[name]["events"]] == ["survey.answered"]
+    (tmp_path / "acme/tests/fixtures/answers.promoter.json").write_text("{}")
+    shown = {entry["fixture"]: entry for entry in told(hub("dev", "acme", "--once", "--json", cwd=tmp_path))}
+    assert "ValidationError" in shown["answers.promoter.json"]["problem"]
+
+
+def test_each_save_shows_it_anew(tmp_path: Path) -> None:
+    """Until it is stopped."""
+    assert hub("new", "acme", cwd=tmp_path).returncode == 0
+    connector = tmp_path / "acme/src/hub_acme/connector.py"
+    watching = subprocess.Popen(
+        [sys.executable, "-m", "hub", "plugin", "dev", "acme"],
+        cwd=tmp_path,
+        env=os.environ | {"COLUMNS": "200", "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert watching.stdout is not None
+        for place in ("company:co_7", "firm:co_7", "house:co_7"):
+            seen = next((line for line in watching.stdout if "co_7" in line), "")
+            assert place in seen
+            before, after = (
+                place.split(":")[0],
+                {"company": "firm", "firm": "house", "house": "end"}[place.split(":")[0]],
+            )
+            connector.write_text(connector.read_text().replace(f'f"{before}:', f'f"{after}:'))
+    finally:
+        watching.terminate()
+        watching.communicate(timeout=30)
+
+
+def test_a_folder_can_be_loaded_without_being_installed(tmp_path: Path) -> None:
+    """Named in HUB_PLUGIN_FOLDERS; one that is none is told."""
+    assert hub("new", "acme", cwd=tmp_path).returncode == 0
+    command = [sys.executable, "-m", "hub", "plugin", "list", "--json"]
+    for folders, found in (('["acme"]', True), ('["."]', False)):
+        ended = subprocess.run(
+            command,
+            cwd=tmp_path,
+            env=os.environ | {"HUB_PLUGIN_FOLDERS": folders},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (ended.returncode == 0) is found
+        assert ("acme" in ended.stdout) is found
+    assert "HUB_PLUGIN_FOLDERS" in orjson.loads(ended.stdout)["remedy"]

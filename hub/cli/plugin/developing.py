@@ -45,14 +45,19 @@ async def _watch(path: Path, folder: str, *, with_hub: bool, as_json: bool) -> N
 
     wanted = PythonFilter(extra_extensions=(".json", ".toml"))
     hub = await _start_hub(folder) if with_hub else None
+    changes = awatch(path, watch_filter=wanted)
+    # The watcher begins before the first showing: what is saved meanwhile is not missed.
+    following = asyncio.ensure_future(anext(changes))
     try:
-        await _show_anew(path, as_json)
-        async for _ in awatch(path, watch_filter=wanted):
+        while True:
+            await _show_anew(path, as_json)
+            await following
+            following = asyncio.ensure_future(anext(changes))
             if hub is not None:
                 await _stop(hub)
                 hub = await _start_hub(folder)
-            await _show_anew(path, as_json)
     finally:
+        following.cancel()
         if hub is not None:
             await _stop(hub)
 
