@@ -81,7 +81,7 @@ CHECKS: tuple[Check, ...] = (
         "gold",
         webhooks,
         "webhook.fixtures webhook.rotated webhook.genuine webhook.changed webhook.stale webhook.future webhook.forged "
-        "webhook.unsigned webhook.doubled webhook.unknown",
+        "webhook.unsigned webhook.doubled webhook.order webhook.unknown",
     ),
     _check(14, "says_the_same_by_webhook_and_poll", "gold", parity, "parity.ids parity.refetch"),
     _check(

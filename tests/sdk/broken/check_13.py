@@ -41,6 +41,11 @@ BROKEN = [
         (CONNECTOR, 'delivery.headers["webhook-id"]', "str(delivery.received_at)"),
     ),
     broken(
+        "versions do not sort",
+        "webhook.order",
+        (CONNECTOR, 'f"{answer.revision:06}"', 'f"{answer.answered_at:%d.%m.%Y %H:%M}"'),
+    ),
+    broken(
         "an unknown type is a failure",
         "webhook.unknown",
         (CONNECTOR, 'case "answer.deleted":', f'{OTHER}case "answer.deleted":'),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from hub.sdk.connector import Refetch, Webhook
 from hub.sdk.errors import BadSignature
-from hub.sdk.rows import BadRow, RawRow
+from hub.sdk.rows import BadRow, RawRow, read_row
 from hub.sdk.testing.checks.received import received, sent_by_vendor, signed, told_of
 from hub.sdk.testing.checks.stages import told
 from hub.sdk.testing.fixtures import UNKNOWN, Sent
@@ -21,6 +22,14 @@ from hub.sdk.webhooks import Delivery, Signing
 FORGED_SECRET = "d2hzZWNfZm9yZ2VkX2J5X3RoZV9raXQ="  # noqa: S105  # base64, as some schemes want it
 OFF = timedelta(hours=1)
 LATER = timedelta(seconds=30)
+MOMENTS = [
+    datetime(2025, 12, 31, 23, 59, 59, tzinfo=UTC),
+    datetime(2026, 1, 2, 9, 5, tzinfo=UTC),
+    datetime(2026, 1, 2, 10, 5, tzinfo=UTC),
+    datetime(2026, 2, 1, 8, 0, tzinfo=UTC),
+    datetime(2026, 2, 1, 8, 0, 0, 500_000, tzinfo=UTC),
+]
+"""When one record was changed, five times."""
 Identity = tuple[str, ...]
 
 
@@ -49,6 +58,7 @@ def webhooks(plugin: Plugin) -> Iterator[Finding]:
         else:
             yield from _doors(plugin, webhook, good, secrets)
             yield from _contents(plugin, webhook, good, secrets[0])
+            yield from _in_order(plugin, webhook)
             yield from _unknown(plugin, webhook, [one for one in own if one.case == UNKNOWN], secrets[0])
 
 
@@ -160,6 +170,24 @@ def _keys(rows: list[RawRow | BadRow | Refetch]) -> list[tuple[str, ...]]:
     return sorted(
         (row.stream, row.record_id, row.version) if isinstance(row, RawRow) else (row.stream, str(row)) for row in rows
     )
+
+
+def _in_order(plugin: Plugin, webhook: Webhook) -> Iterator[Finding]:
+    """Deliveries come in any order; the state that counts is the one whose version sorts last."""
+    for stream in plugin.polled:
+        if stream.name not in webhook.handles or plugin.vendor is None:
+            continue
+        vendor = plugin.new_vendor()
+        judged = [read_row(stream, vendor.make(stream.name, 1, at), NOW) for at in MOMENTS]
+        versions = [row.version for row in judged if isinstance(row, RawRow)]
+        wrong = next(((one, other) for one, other in pairwise(versions) if one > other), None)
+        if wrong is not None:
+            yield Finding(
+                "webhook.order",
+                f"Versions of {stream.name} do not sort in the order in which they became true ({wrong[0]}, then "
+                f"{wrong[1]}), so an old delivery that comes late would win: write times as ISO 8601 and numbers "
+                "with leading zeros.",
+            )
 
 
 def _unknown(plugin: Plugin, webhook: Webhook, unknown: list[Sent], secret: str) -> Iterator[Finding]:
