@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import re
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -70,3 +73,28 @@ async def test_fixtures_are_recorded_without_what_is_personal(hub: Hub, tmp_path
     for company in base.companies:
         assert company.name not in written
         assert company.domain not in written
+
+
+async def test_a_hub_is_connected_to_a_double(hub: Hub, tmp_path: Path) -> None:
+    """What the tutorial ends with: the double on a port, a connection to it, its records on the timeline."""
+    assert (await hub("plugin", "new", "acme", "--folder", str(tmp_path))).code == 0
+    root = str(tmp_path / "acme")
+    folders = orjson.dumps([root]).decode()
+    serving = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "hub", "plugin", "double", root, "--port", "0", stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        assert serving.stdout is not None
+        url = re.search(r"http://\S+", (await serving.stdout.readline()).decode())
+        assert url is not None
+        options = ("--set", "api_key=acme-key", "--set", f"base_url={url[0]}")
+        added = await hub("connect", "add", "acme", *options, HUB_PLUGIN_FOLDERS=folders)
+        assert added.code == 0, added
+        synced = await hub("sync", "acme", "--backfill", "--json", HUB_PLUGIN_FOLDERS=folders)
+        assert synced.code == 0, synced
+        assert "answers" in synced.out
+        [listed] = (await hub("connect", "list", "--json", HUB_PLUGIN_FOLDERS=folders)).json
+        assert (listed["name"], listed["records"]) == ("acme", 5)
+    finally:
+        serving.terminate()
+        await serving.communicate()

@@ -6,6 +6,7 @@ import typer
 
 from hub.cli.console import AsJson, print_json, print_table
 from hub.cli.plugin.developing import dev
+from hub.cli.plugin.doubling import double
 from hub.cli.plugin.manifest import manifest
 from hub.cli.plugin.recording import record
 from hub.cli.plugin.sending import send
@@ -17,6 +18,7 @@ app.command("new")(new)
 app.command("test")(run_kit)
 app.command("manifest")(manifest)
 app.command("dev")(dev)
+app.command("double")(double)
 app.command("record")(record)
 app.command("send")(send)
 

@@ -17,7 +17,7 @@ from hub.sdk.rows import BadRow, RawRow, read_row
 from hub.sdk.testing.hosting import NOW, Trial
 from hub.sdk.testing.vendor import Row, Vendor
 
-PAGE_SECONDS = 5.0
+PAGE_SECONDS = 30.0
 MOST_PAGES = 400
 RECORDS = (7, 40, 1_000)
 """How many records the double is given, until the connector needs three pages for them."""

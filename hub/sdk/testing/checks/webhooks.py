@@ -20,6 +20,7 @@ from hub.sdk.testing.verdicts import Finding
 from hub.sdk.webhooks import Delivery, Signing
 
 FORGED_SECRET = "d2hzZWNfZm9yZ2VkX2J5X3RoZV9raXQ="  # noqa: S105  # base64, as some schemes want it
+Row = RawRow | BadRow | Refetch
 OFF = timedelta(hours=1)
 LATER = timedelta(seconds=30)
 MOMENTS = [
@@ -127,46 +128,48 @@ def _refused(webhook: Webhook, delivery: Delivery, secrets: list[str]) -> str | 
 
 
 def _contents(plugin: Plugin, webhook: Webhook, good: list[Sent], secret: str) -> Iterator[Finding]:
-    """What a delivery brings, whenever and however often it comes."""
+    """What deliveries bring, whenever and however often they come."""
     connector = plugin.kind(plugin.config)
     names: Counter[str] = Counter()
     for one in good:
         genuine = signed(one, secret)
+        again = replace(genuine, received_at=NOW + LATER)
         refusal = webhook.accept(genuine)
         if refusal is not None:
             yield Finding("webhook.genuine", f"accept refuses {one.file.name} with {refusal.status}: {refusal.body}")
             continue
         try:
-            first = received(connector, webhook, genuine)
-            later = received(connector, webhook, replace(genuine, received_at=NOW + LATER))
-        except Exception as error:  # receive may fail in any way
+            yield from _brought(one, received(connector, webhook, genuine), received(connector, webhook, again))
+            name = webhook.delivery_id(genuine)
+            if name != webhook.delivery_id(again):
+                yield Finding(
+                    "webhook.doubled", f"delivery_id names {one.file.name} anew each time: take the vendor's."
+                )
+            names.update([name] if name is not None else [])
+        except Exception as error:  # receive and delivery_id may fail in any way
             yield Finding("webhook.genuine", f"{webhook.name} fails over {one.file.name}: {told(error)}")
-            continue
-        for row in first:
-            if isinstance(row, BadRow):
-                yield Finding("webhook.genuine", f"{one.file.name} brings a row that does not fit: {row.reason}")
-        if not first:
-            yield Finding(
-                "webhook.genuine", f"{one.file.name} brings nothing: return its records, or call it {UNKNOWN}."
-            )
-        if _keys(first) != _keys(later):
-            yield Finding(
-                "webhook.doubled",
-                f"{one.file.name}, delivered twice, makes two records: take key and version from the record and not "
-                "from the time of its delivery.",
-            )
-        name, again = webhook.delivery_id(genuine), webhook.delivery_id(replace(genuine, received_at=NOW + LATER))
-        if name != again:
-            yield Finding("webhook.doubled", f"delivery_id names {one.file.name} anew each time: take the vendor's.")
-        names.update([name] if name is not None else [])
     for name, times in names.items():
         if times > 1:
-            yield Finding(
-                "webhook.doubled", f"delivery_id gives {name!r} to {times} deliveries: the later ones are lost."
-            )
+            text = f"delivery_id gives {name!r} to {times} deliveries: the later ones are lost."
+            yield Finding("webhook.doubled", text)
 
 
-def _keys(rows: list[RawRow | BadRow | Refetch]) -> list[tuple[str, ...]]:
+def _brought(one: Sent, first: list[Row], later: list[Row]) -> Iterator[Finding]:
+    """One delivery, read twice."""
+    for row in first:
+        if isinstance(row, BadRow):
+            yield Finding("webhook.genuine", f"{one.file.name} brings a row that does not fit: {row.reason}")
+    if not first:
+        yield Finding("webhook.genuine", f"{one.file.name} brings nothing: return its records, or call it {UNKNOWN}.")
+    if _keys(first) != _keys(later):
+        yield Finding(
+            "webhook.doubled",
+            f"{one.file.name}, delivered twice, makes two records: take key and version from the record and not "
+            "from the time of its delivery.",
+        )
+
+
+def _keys(rows: list[Row]) -> list[tuple[str, ...]]:
     return sorted(
         (row.stream, row.record_id, row.version) if isinstance(row, RawRow) else (row.stream, str(row)) for row in rows
     )
