@@ -1,42 +1,20 @@
-"""What the guides say is so: the tutorial works as it stands, tables list what there is, links and settings exist."""
+"""What the guides say is so: tables list what there is, links and settings exist."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import importlib
 import inspect
 import os
 import re
-import subprocess
-import sys
-import tomllib
-from collections.abc import Iterator
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
-import httpx
-import orjson
 import pytest
 import typer.main
-from sqlalchemy import text
 
 from hub import sdk, sections
 from hub.cli import app
-from hub.connections import registry
-from hub.connections import service as connections
-from hub.connections.jobs import drain_deliveries
-from hub.connections.model import Connection
-from hub.connections.registry import Registry
-from hub.connections.webhooks import Intake
-from hub.kit.runtime import Kit
 from hub.kit.settings import Settings
-from hub.sandbox.loopback import serve
-from hub.sdk.manifest import manifest_of
-from hub.timeline.jobs import drain_raw_records
+from hub.sdk.testing import CHECKS
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "plugins" / "README.md").read_text()
@@ -46,11 +24,6 @@ READMES = sorted(
     for path in ([path] if path.is_file() else path.rglob("*"))
     if path.name == "README.md" and not {".venv", "node_modules"} & set(path.parts)
 )
-
-STEP = re.compile(r"^`(acme/[^`]+)`\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-"""A file of the tutorial: its path in backticks on a line of its own, and its text in the block right below."""
-
-SECRET = base64.b64encode(b"a secret of twenty-four bytes").decode()
 
 
 def section(title: str) -> str:
@@ -70,149 +43,6 @@ def table(body: str, head: str) -> list[list[str]]:
 def named(rows: list[list[str]], column: int = 0) -> list[str]:
     """The names in a column: what stands in backticks, without arguments."""
     return [name.partition("(")[0] for row in rows for name in re.findall(r"`([^`]+)`", row[column])]
-
-
-@pytest.fixture(scope="module")
-def acme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The tutorial's files, written in their order, and importable."""
-    folder = tmp_path_factory.mktemp("tutorial")
-    for name, content in STEP.findall(GUIDE):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content)
-    added = [str(folder / "acme" / "src"), str(folder / "acme" / "tests")]
-    before = set(sys.modules)
-    sys.path[:0] = added
-    yield folder / "acme"
-    sys.path[:] = [entry for entry in sys.path if entry not in added]
-    for name in set(sys.modules) - before:
-        if name.partition(".")[0] in {"hub_acme", "double"}:
-            del sys.modules[name]
-
-
-@pytest.fixture
-def installed(acme: Path) -> Iterator[Registry]:
-    """The registry as it is when the tutorial's distribution is installed: loaded by its entry point."""
-    declared = tomllib.loads((acme / "pyproject.toml").read_text())["project"]["entry-points"][registry.GROUP]
-    points = [EntryPoint(name, value, registry.GROUP) for name, value in declared.items()]
-    with registry.using(registry.load(points, strict=True)) as found:
-        yield found
-
-
-async def connect(kit: Kit, found: Registry, url: str) -> Connection:
-    config = {"api_key": "acme-key", "webhook_secret": f"whsec_{SECRET}", "base_url": url}
-    async with kit.transaction() as session:
-        return await connections.add(session, kit.vault, found, "acme", "acme", config, now=kit.clock.now())
-
-
-async def told(kit: Kit) -> list[tuple[Any, ...]]:
-    """The timeline as far as it came from a vendor: kind, value, account, and the thing with its state."""
-    while await drain_raw_records(kit):
-        pass
-    async with kit.reading() as session:
-        rows = await session.execute(
-            text(
-                "SELECT e.kind, e.value, a.name, e.subject_id, e.subject_state FROM event e "
-                "JOIN source_account s ON s.id = e.source_account_id JOIN account a ON a.id = s.account_id "
-                "WHERE e.connection_id IS NOT NULL ORDER BY e.occurred_at"
-            )
-        )
-        return [tuple(row) for row in rows]
-
-
-async def test_the_tutorials_connector_reads_its_vendor(kit: Kit, acme: Path, installed: Registry) -> None:
-    """From the double over a socket to an event on the account's timeline; reading again changes nothing."""
-    async with serve(importlib.import_module("double").app) as url:
-        connection = await connect(kit, installed, url)
-        assert connection.tenant == "northern-office"
-        for backfill in (True, False):
-            outcome = await connections.sync_stream(kit, connection.id, "answers", backfill=backfill)
-            assert outcome.ended is connections.Ended.DONE, outcome
-            assert await told(kit) == [("survey.answered", 9.0, "Northwind", "ans_1", "given")]
-
-
-async def test_the_tutorials_webhook_brings_and_takes_back(kit: Kit, acme: Path, installed: Registry) -> None:
-    """A signed delivery is stored and read; an unsigned one is refused; what was deleted says so."""
-    async with serve(importlib.import_module("double").app) as url:
-        await connect(kit, installed, url)
-    answer = orjson.loads((acme / "tests" / "fixtures" / "answers.promoter.json").read_bytes())
-    intake = Intake(kit)
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app=intake, root_path="/in"), base_url="http://hub"
-    ) as sender:
-        assert (await deliver(kit, sender, "msg_0", b"{}", signature="v1,forged")).status_code == 401
-        given = ("survey.answered", 3.0, "Northwind", "ans_1", "given")
-        created = orjson.dumps({"type": "answer.created", "data": answer | {"score": 3}})
-        assert (await deliver(kit, sender, "msg_1", created)).status_code == 200
-        await drain_deliveries(kit)
-        assert await told(kit) == [given]
-        deleted = orjson.dumps({"type": "answer.deleted", "data": {"id": answer["id"]}})
-        assert (await deliver(kit, sender, "msg_2", deleted)).status_code == 200
-        await drain_deliveries(kit)
-        assert await told(kit) == [given, ("thing.deleted", None, "Northwind", "ans_1", "deleted")]
-    await intake.close()
-
-
-async def deliver(
-    kit: Kit, sender: httpx.AsyncClient, name: str, body: bytes, signature: str | None = None
-) -> httpx.Response:
-    at = str(int(kit.clock.now().timestamp()))
-    signed = hmac.new(base64.b64decode(SECRET), f"{name}.{at}.".encode() + body, hashlib.sha256).digest()
-    headers = {
-        "webhook-id": name,
-        "webhook-timestamp": at,
-        "webhook-signature": signature or f"v1,{base64.b64encode(signed).decode()}",
-    }
-    return await sender.post("/in/acme/webhook", content=body, headers=headers)
-
-
-async def test_the_tutorials_action_happens_once(kit: Kit, acme: Path, installed: Registry) -> None:
-    """The same key twice leaves one note with the vendor."""
-    double = importlib.import_module("double")
-    double.NOTES.clear()
-    async with serve(double.app) as url:
-        connection = await connect(kit, installed, url)
-        thanks = {"person": "pe_3", "text": "Thank you."}
-        for _ in range(2):
-            done = await connections.perform(kit, connection.name, "acme.thank", thanks, key=f"{UUID(int=1)}:thank")
-            assert (done.problem, dict(done.output)) == (None, {"note": "note_1"})
-    assert len(double.NOTES) == 1
-
-
-def test_the_tutorials_own_tests_pass(acme: Path) -> None:
-    """Run as its author would run them, in a folder of their own."""
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "--rootdir",
-        str(acme),
-        str(acme / "tests"),
-    ]
-    variables = os.environ | {"PYTHONPATH": str(acme / "src")}
-    ended = subprocess.run(command, env=variables, cwd=acme, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stdout
-    assert "2 passed" in ended.stdout
-
-
-def test_the_tutorial_imports_the_sdk_alone(acme: Path) -> None:
-    """As every plugin must."""
-    for path in (acme / "src").rglob("*.py"):
-        for module in re.findall(r"^\s*(?:from|import) (hub\b[\w.]*)", path.read_text(), re.MULTILINE):
-            assert module == "hub" or module.startswith("hub.sdk"), f"{path.name} imports {module}"
-
-
-def test_the_manifest_of_the_tutorial_is_what_the_text_says(installed: Registry) -> None:
-    """Fifteen minutes, one stream, the address of the webhook, the name of the action."""
-    manifest = manifest_of(installed.connector("acme"))
-    assert [(stream.name, stream.interval_seconds) for stream in manifest.streams] == [("answers", 900)]
-    assert [webhook.path for webhook in manifest.webhooks] == ["webhook"]
-    assert [action.name for action in manifest.actions] == ["thank"]
-    for said in ("every fifteen minutes", "https://HUB/in/acme/webhook", "acme.thank"):
-        assert said in section("5. Install and connect it")
 
 
 def test_the_reference_lists_every_name_of_the_sdk() -> None:
@@ -329,3 +159,39 @@ def test_the_picture_of_the_demo_stands_alone() -> None:
     assert not re.search(r"(href|src)=|url\((?!#)|@font-face|@import", picture)
     assert not re.search(r"hub_[\w-]{43}", picture)
     assert "referenceable" in picture
+
+
+def test_the_guide_lists_the_checks_of_the_kit() -> None:
+    """Each with its title, its tier and what may be exempt."""
+    found = re.search(r"^\| \| check \| tier \|.*\n\|[-|]+\|\n((?:\|.*\n?)+)", GUIDE, re.MULTILINE)
+    assert found
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in found[1].splitlines()]
+    assert rows == [
+        [str(check.number), check.title, check.tier, ", ".join(f"`{aspect}`" for aspect in check.aspects)]
+        for check in CHECKS
+    ]
+
+
+def test_the_guide_lists_the_tools() -> None:
+    """Each command of `hub plugin`."""
+    listed = [name.split()[2] for name, _ in table(section("Tools"), "command") for name in [name.strip("`")]]
+    assert sorted(f"plugin {name}" for name in listed) == sorted(
+        name for name in commands() if name.startswith("plugin ")
+    )
+
+
+def test_the_guide_lists_the_signature_schemes() -> None:
+    """Each ready one, with the fields that it takes."""
+    schemes = {
+        name: list(inspect.signature(value).parameters)
+        for name, value in vars(sdk).items()
+        if inspect.isclass(value) and hasattr(value, "sign") and value is not sdk.Signing
+    }
+    listed = {
+        name.partition("(")[0]: re.findall(r"(\w+)(?==|,|\))", name.partition("(")[2])
+        for row in table(section("Signature schemes"), "scheme")
+        for name in re.findall(r"`([^`]+)`", row[0])
+    }
+    assert listed.keys() == schemes.keys()
+    for name, fields in schemes.items():
+        assert set(fields) <= set(listed[name])

@@ -25,19 +25,20 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.connections import metrics, payloads
-from hub.connections.configs import printable, secrets_of
+from hub.connections import metrics
 from hub.connections.faults import described
 from hub.connections.hosting import open_connector
-from hub.connections.http import Purpose, connector_error
 from hub.connections.installing import find, pause
 from hub.connections.model import ActionCall, ActionStatus, Connection, ConnectionStatus
 from hub.connections.reading import retry_in
 from hub.connections.registry import current
 from hub.kit.errors import HubError, NotFound
 from hub.kit.runtime import Kit
+from hub.sdk import payloads
 from hub.sdk.connector import Action
 from hub.sdk.errors import Ambiguous, AuthExpired, Misconfigured, RateLimited, Rejected, Unavailable
+from hub.sdk.http import Purpose, connector_error
+from hub.sdk.secrecy import printable, secrets_of
 
 log = structlog.get_logger()
 

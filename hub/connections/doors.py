@@ -19,11 +19,12 @@ from sqlalchemy import select
 
 from hub.connections import registry
 from hub.connections.answers import Answer, answer
-from hub.connections.configs import secrets_of, validated
+from hub.connections.configs import validated
 from hub.connections.model import NAME, Connection, ConnectionStatus
 from hub.kit.errors import HubError
 from hub.kit.runtime import Kit
 from hub.sdk.connector import Connector, Endpoint, Webhook
+from hub.sdk.secrecy import secrets_of
 
 BELIEVED_SECONDS = 2.0
 KNOWN_AT_MOST = 10_000

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Iterable
 from pathlib import PurePath
 
-from hub.connections.configs import printable
+from hub.sdk.secrecy import printable
 
 
 def described(error: BaseException, secrets: Iterable[str] = ()) -> str:

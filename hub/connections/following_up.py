@@ -15,9 +15,9 @@ from sqlalchemy import text
 from hub.connections import registry
 from hub.connections.hosting import open_connector
 from hub.connections.model import Connection, ConnectionStatus
-from hub.connections.payloads import loads
-from hub.connections.records import RawRow
 from hub.kit.runtime import Kit
+from hub.sdk.payloads import loads
+from hub.sdk.rows import RawRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,8 @@ from uuid import UUID
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.connections import registry
+from hub.connections import metrics, registry
 from hub.connections.configs import validated
-from hub.connections.http import HostClient, Purpose
 from hub.connections.mailbox import SqlMailbox
 from hub.connections.model import Connection, ConnectionStatus
 from hub.connections.pace import Pace, buckets
@@ -21,6 +20,7 @@ from hub.kit.crypto import Vault
 from hub.kit.errors import Invalid, NotFound
 from hub.kit.runtime import Kit
 from hub.sdk.connector import Connector, Host
+from hub.sdk.http import HostClient, Purpose
 from hub.sdk.mailbox import Mailbox
 
 
@@ -76,6 +76,7 @@ async def hosted(
     def authenticate(request: Any) -> Any:
         return connector.authenticate(request)
 
-    async with HostClient(kind.hosts(config), authenticate, pace, clock, purpose) as client:
+    client = HostClient(kind.hosts(config), authenticate, pace, clock, purpose, observe=metrics.vendor_request)
+    async with client:
         connector = kind(config, Host(http=client, mailbox=mailbox, clock=clock))
         yield connector, client

@@ -19,9 +19,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.access.service import SYSTEM, Role, Viewer, audit
-from hub.connections.configs import printable, secrets_of, to_seal, validated, without_secrets
+from hub.connections.configs import to_seal, validated, without_secrets
 from hub.connections.hosting import configured, hosted
-from hub.connections.http import connector_error
 from hub.connections.mailbox import SqlMailbox
 from hub.connections.model import NAME, Connection, ConnectionStatus
 from hub.connections.pace import Pace, buckets
@@ -33,6 +32,8 @@ from hub.kit.errors import HubError, Invalid, NotFound
 from hub.kit.ids import new_id
 from hub.sdk.connector import Connector
 from hub.sdk.errors import ConnectorError, Misconfigured, Unavailable
+from hub.sdk.http import connector_error
+from hub.sdk.secrecy import printable, secrets_of
 
 
 @dataclass(frozen=True, slots=True)

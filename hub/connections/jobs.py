@@ -13,7 +13,6 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from hub.connections.configs import printable
 from hub.connections.faults import described
 from hub.connections.following_up import Arrived, follow_up
 from hub.connections.lists import DELIVERIES, RECORDS_TO_FOLLOW_UP, RECORDS_TO_REFETCH, STREAMS_TO_SYNC
@@ -25,6 +24,7 @@ from hub.connections.sync import sync_stream
 from hub.kit import work
 from hub.kit.errors import NotFound
 from hub.kit.runtime import Kit
+from hub.sdk.secrecy import printable
 
 __all__ = [
     "DELIVERIES",

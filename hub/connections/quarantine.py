@@ -17,14 +17,16 @@ import structlog
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.connections import metrics, payloads, registry
-from hub.connections.configs import printable
+from hub.connections import metrics, registry
 from hub.connections.lists import DELIVERIES
 from hub.connections.model import Connection, Quarantine
-from hub.connections.records import BadRow, put_before_timeline, read_row, store
+from hub.connections.records import put_before_timeline, store
 from hub.kit import work
 from hub.kit.errors import NotFound
 from hub.kit.ids import derived_id
+from hub.sdk import payloads
+from hub.sdk.rows import BadRow, read_row
+from hub.sdk.secrecy import printable
 
 log = structlog.get_logger()
 

@@ -20,18 +20,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.connections import metrics, registry
 from hub.connections.compression import unpack
-from hub.connections.configs import printable, secrets_of
 from hub.connections.faults import described
 from hub.connections.following_up import to_follow_up
 from hub.connections.hosting import pure_connector
 from hub.connections.lists import RECORDS_TO_FOLLOW_UP, RECORDS_TO_REFETCH
 from hub.connections.quarantine import Stage, Unreadable, quarantine, resolve
-from hub.connections.records import BadRow, RawRow, read_row, store, unusable
+from hub.connections.records import store
 from hub.kit import work
 from hub.kit.crypto import Vault
 from hub.kit.errors import HubError
 from hub.sdk.connector import Connector, Received, Refetch, Tombstone
 from hub.sdk.errors import ConnectorError
+from hub.sdk.rows import BadRow, RawRow, read_row, unusable
+from hub.sdk.secrecy import printable, secrets_of
 from hub.sdk.webhooks import Delivery
 
 STORED_BYTES = 1_000_000

@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from hub.connections.configs import printable, secrets_of
 from hub.connections.faults import described
 from hub.connections.hosting import open_connector
-from hub.connections.http import connector_error
 from hub.connections.installing import pause
 from hub.connections.model import Connection, ConnectionStatus
 from hub.connections.quarantine import Stage, Unreadable, quarantine
-from hub.connections.records import BadRow, RawRow, read_row, store
+from hub.connections.records import store
 from hub.kit.runtime import Kit
 from hub.sdk.errors import AuthExpired, Misconfigured, RateLimited
+from hub.sdk.http import connector_error
+from hub.sdk.rows import BadRow, RawRow, read_row
+from hub.sdk.secrecy import printable, secrets_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,30 +1,30 @@
 """The connectors of this process: found through the entry points `hub.plugins`, or named by a test.
 
-Pluggy registers and does nothing else. A plugin that cannot be loaded is listed with its error and hinders nobody:
-each entry point is loaded in a `try` of its own, and what it had registered before it failed is taken back.
+A plugin that cannot be loaded is listed with its error and hinders nobody: each entry point is loaded in a `try` and
+asked by a plugin manager of its own, so what it had registered before it failed is forgotten with it.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
-import pluggy
 import structlog
 
 from hub.kit.errors import HubError, NotFound
 from hub.kit.settings import load_settings
 from hub.sdk.connector import Connector
 from hub.sdk.declarations import complaints
-from hub.sdk.plugins import PROJECT, HookSpecs
+from hub.sdk.plugins import InvalidConnector, registered
 
 log = structlog.get_logger()
 
 GROUP = "hub.plugins"
-HOOK = "hub_register_connectors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,6 @@ class Plugin:
 
 class BrokenPlugin(HubError):
     """A plugin cannot be loaded, and the settings say that this stops the hub."""
-
-
-class InvalidConnector(ValueError):
-    """A connector class lacks something that the contract asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +76,27 @@ def current() -> Registry:
     """The registry of this process; the installed plugins are loaded on first use."""
     global _current
     if _current is None:
-        _current = load(entry_points(group=GROUP), strict=load_settings().strict_plugins)
+        settings = load_settings()
+        points = [*entry_points(group=GROUP), *_in_folders(settings.plugin_folders)]
+        _current = load({(point.name, point.value): point for point in points}.values(), strict=settings.strict_plugins)
     return _current
+
+
+def _in_folders(folders: Iterable[Path]) -> list[EntryPoint]:
+    """The entry points of plugins that are not installed: their source folders become importable."""
+    found: list[EntryPoint] = []
+    for folder in folders:
+        from hub.sdk.testing.plugin import NotAPlugin, entry_points_of  # the kit: not for a hub that names no folder
+
+        try:
+            names = entry_points_of(folder.resolve())
+        except NotAPlugin as error:
+            raise NotFound(str(error), remedy="Correct HUB_PLUGIN_FOLDERS.") from None
+        source = str(folder.resolve() / "src")
+        if source not in sys.path:
+            sys.path.append(source)
+        found += [EntryPoint(name, value, GROUP) for name, value in names.items()]
+    return found
 
 
 @contextmanager
@@ -97,13 +112,11 @@ def using(registry: Registry) -> Iterator[Registry]:
 
 def load(points: Iterable[EntryPoint], *, strict: bool = False) -> Registry:
     """Load every entry point, each for itself. With `strict` the first that fails raises `BrokenPlugin`."""
-    hooks = pluggy.PluginManager(PROJECT)
-    hooks.add_hookspecs(HookSpecs)
     connectors: dict[str, type[Connector[Any]]] = {}
     plugins = []
     for point in sorted(points, key=lambda point: point.name):
         try:
-            found = _checked(_registered(hooks, point), connectors)
+            found = _checked(registered(point.load(), point.name), connectors)
         except Exception as error:  # a plugin may fail in any way; the others must not notice
             reason = f"{type(error).__name__}: {error}"
             if strict:
@@ -117,25 +130,6 @@ def load(points: Iterable[EntryPoint], *, strict: bool = False) -> Registry:
         connectors.update(found)
         plugins.append(Plugin(point.name, connectors=tuple(found)))
     return Registry(connectors, tuple(plugins))
-
-
-def _registered(hooks: pluggy.PluginManager, point: EntryPoint) -> list[type[Connector[Any]]]:
-    """The classes that one plugin registers; the plugin is forgotten again when it fails half-way."""
-    plugin = point.load()
-    found: list[type[Connector[Any]]] = []
-    try:
-        hooks.register(plugin, name=point.name)
-        hooks.check_pending()
-        others = [other for other in hooks.get_plugins() if other is not plugin]
-        hooks.subset_hook_caller(HOOK, others)(register=found.append)
-    except BaseException:
-        if hooks.is_registered(plugin):
-            hooks.unregister(plugin)
-        raise
-    if not found:
-        hooks.unregister(plugin)
-        raise InvalidConnector(f"registers no connector: is {HOOK} there, and marked with @sdk.hookimpl?")
-    return found
 
 
 def _checked(

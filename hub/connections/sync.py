@@ -19,20 +19,19 @@ from uuid import UUID
 import structlog
 
 from hub.connections import checkpoints, metrics
-from hub.connections.configs import printable, secrets_of
 from hub.connections.faults import described
 from hub.connections.hosting import open_connector
-from hub.connections.http import connector_error
 from hub.connections.installing import pause
 from hub.connections.model import Connection, ConnectionStatus
 from hub.connections.quarantine import Stage, Unreadable, quarantine
-from hub.connections.reading import CursorTrail, Ended, SyncOutcome, as_cursor, drifted, summary
-from hub.connections.records import BadRow, RawRow, delete_unlisted, list_records, read_row, store
+from hub.connections.reading import Ended, SyncOutcome, drifted, summary
+from hub.connections.records import delete_unlisted, list_records, store
 from hub.connections.registry import current
 from hub.connections.scheduling import StreamKey, start_over
 from hub.kit.errors import HubError, NotFound
 from hub.kit.runtime import Kit
 from hub.sdk.connector import Connector, Page, Stream
+from hub.sdk.cursors import CursorTrail, as_cursor
 from hub.sdk.errors import (
     AuthExpired,
     ConnectorError,
@@ -42,6 +41,9 @@ from hub.sdk.errors import (
     SchemaDrift,
     Unavailable,
 )
+from hub.sdk.http import connector_error
+from hub.sdk.rows import BadRow, RawRow, read_row
+from hub.sdk.secrecy import printable, secrets_of
 
 log = structlog.get_logger()
 

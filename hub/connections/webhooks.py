@@ -26,7 +26,6 @@ from starlette.types import Receive, Scope, Send
 from hub.connections import metrics
 from hub.connections.answers import Answer, answer, refuse
 from hub.connections.bodies import read_body
-from hub.connections.configs import printable
 from hub.connections.deliveries import GroupCommit, Incoming, Unstorable
 from hub.connections.doors import Door, Doors, Entry
 from hub.connections.hosting import hosted
@@ -38,6 +37,7 @@ from hub.kit.log import SECRET_FIELD
 from hub.kit.runtime import Kit
 from hub.sdk.connector import Endpoint, Webhook
 from hub.sdk.errors import BadSignature, ConnectorError, Misconfigured, Rejected, Unavailable
+from hub.sdk.secrecy import printable
 from hub.sdk.webhooks import Delivery
 
 log = structlog.get_logger()

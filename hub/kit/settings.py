@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
     strict_plugins: bool = Field(False, description="A plugin that cannot be loaded stops the hub.")
+    plugin_folders: list[Path] = Field(
+        default_factory=list, description="Folders of plugins that are loaded without being installed, as a JSON list."
+    )
     max_body_bytes: int = Field(2_000_000, ge=1_000, description="Largest request body, after decompression.")
     worker_concurrency: int = Field(20, ge=1, le=500, description="Jobs that one worker runs at once.")
     graphiql: bool = Field(True, description="Serve the GraphiQL explorer at /graphql.")

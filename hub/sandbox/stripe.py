@@ -22,13 +22,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from hub.kit.loopback import serve
 from hub.sandbox import paging
 from hub.sandbox.billing import KEPT
 from hub.sandbox.books import Books, Customer, Event, Fact, Resource
 from hub.sandbox.chance import seeded
 from hub.sandbox.clerk import Clerk
 from hub.sandbox.faults import Fault, Faults, spoil
-from hub.sandbox.loopback import serve
 from hub.sandbox.refusals import Refusal
 from hub.sandbox.shapes import Json, render
 from hub.sandbox.webhooks import Delivery, WebhookEndpoint

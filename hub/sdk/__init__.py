@@ -18,6 +18,11 @@ def hub_register_connectors(register):
 ```
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from hub.sdk import errors, keys
 from hub.sdk.connector import (
     Action,
@@ -29,11 +34,13 @@ from hub.sdk.connector import (
     Received,
     Refetch,
     Stream,
+    Tier,
     Tombstone,
     Webhook,
 )
 from hub.sdk.declaring import action, endpoint, pushed, stream, webhook
 from hub.sdk.events import Account, Amount, Change, Event, Flow, Key, Person, Relation, Subject
+from hub.sdk.expecting import expect
 from hub.sdk.mailbox import Mailbox, Message
 from hub.sdk.plugins import hookimpl
 from hub.sdk.webhooks import (
@@ -41,11 +48,15 @@ from hub.sdk.webhooks import (
     HexHmac,
     Reply,
     Signature,
+    Signing,
     StandardWebhooks,
     check_age,
     matches_any,
     signed_at,
 )
+
+if TYPE_CHECKING:
+    from hub.sdk import testing
 
 __all__ = [
     "Account",
@@ -70,20 +81,31 @@ __all__ = [
     "Relation",
     "Reply",
     "Signature",
+    "Signing",
     "StandardWebhooks",
     "Stream",
     "Subject",
+    "Tier",
     "Tombstone",
     "Webhook",
     "action",
     "check_age",
     "endpoint",
     "errors",
+    "expect",
     "hookimpl",
     "keys",
     "matches_any",
     "pushed",
     "signed_at",
     "stream",
+    "testing",
     "webhook",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`sdk.testing` is imported when it is asked for: a hub at work needs none of it."""
+    if name == "testing":
+        return import_module("hub.sdk.testing")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

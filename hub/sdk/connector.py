@@ -24,6 +24,9 @@ C = TypeVar("C", bound=BaseModel)
 R = TypeVar("R", bound=BaseModel)
 
 Idempotency = Literal["native", "upsert", "lookup", "none"]
+Tier = Literal["bronze", "silver", "gold"]
+TIERS: tuple[Tier, ...] = ("bronze", "silver", "gold")
+"""How much of the contract a connector proves; see `hub.sdk.testing`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +172,8 @@ class Connector(Generic[C]):
     id: ClassVar[str]
     name: ClassVar[str]
     api: ClassVar[int] = 1
+    tier: ClassVar[Tier | None] = None
+    """What its own tests prove with the conformance kit; None: nothing is claimed."""
     Config: ClassVar[type[BaseModel]]
     rate: ClassVar[Rate] = Rate()
     streams: ClassVar[Mapping[str, Stream[Any]]] = {}

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
-from hub.sdk.connector import Connector
+from hub.sdk.connector import TIERS, Connector
 from hub.sdk.kinds import KINDS
 
 SUPPORTED_APIS = (1,)
@@ -56,6 +56,8 @@ def _identity(connector: type[Connector[Any]]) -> Iterator[str]:
     if connector.api not in SUPPORTED_APIS:
         served = " and ".join(str(version) for version in SUPPORTED_APIS)
         yield f"api = {connector.api} is not served; this hub serves {served}"
+    if connector.tier is not None and connector.tier not in TIERS:
+        yield f"tier = {connector.tier!r} is none: write one of {', '.join(TIERS)}"
     if connector.check is Connector.check:
         yield "check() is missing: an async method that returns the vendor's tenant id"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretBytes, SecretStr
 
-from hub.sdk.connector import Action, Connector, Endpoint, Idempotency, Stream, Webhook
+from hub.sdk.connector import Action, Connector, Endpoint, Idempotency, Stream, Tier, Webhook
 
 
 class _Part(BaseModel):
@@ -72,6 +72,7 @@ class Manifest(_Part):
     id: str
     name: str
     api: int
+    tier: Tier | None = Field(None, description="How much of the contract its tests prove; null: nothing is claimed.")
     description: str
     config: dict[str, Any] = Field(description="JSON Schema of the configuration; secrets are writeOnly.")
     hosts: list[str] | None = Field(
@@ -96,6 +97,7 @@ def manifest_of(connector: type[Connector[Any]]) -> Manifest:
         id=connector.id,
         name=connector.name,
         api=connector.api,
+        tier=connector.tier,
         description=(connector.__doc__ or "").strip().partition("\n")[0],
         config=connector.Config.model_json_schema(),
         hosts=_hosts(connector),

@@ -11,9 +11,9 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from hub.sdk.errors import BadSignature, Misconfigured
 
@@ -49,6 +49,15 @@ class Signature(Protocol):
     """A signature scheme: returns when the delivery is genuine, raises `BadSignature` when it is not."""
 
     def verify(self, delivery: Delivery, secrets: Sequence[str]) -> None: ...
+
+
+@runtime_checkable
+class Signing(Protocol):
+    """A scheme that can also do the vendor's part, for the conformance kit and `hub plugin send`."""
+
+    def sign(self, delivery: Delivery, secret: str) -> Delivery:
+        """The delivery with all that makes it genuine at its `received_at`."""
+        ...
 
 
 def signed_at(seconds: str) -> datetime:
@@ -90,6 +99,11 @@ class HexHmac:
         if not matches_any(expected, [given.removeprefix(self.prefix).lower().encode()]):
             raise BadSignature("The signature does not fit the body.")
 
+    def sign(self, delivery: Delivery, secret: str) -> Delivery:
+        """The delivery with its header."""
+        signature = hmac.new(secret.encode(), delivery.body, self.algorithm).hexdigest()
+        return replace(delivery, headers={**delivery.headers, self.header.lower(): self.prefix + signature})
+
 
 @dataclass(frozen=True, slots=True)
 class StandardWebhooks:
@@ -108,11 +122,23 @@ class StandardWebhooks:
         except KeyError as missing:
             raise BadSignature(f"The header {missing.args[0]} is missing.") from None
         check_age(signed_at(timestamp), delivery.received_at, self.tolerance)
-        signed = f"{message_id}.{timestamp}.".encode() + delivery.body
-        expected = [base64.b64encode(hmac.new(_decoded(key), signed, hashlib.sha256).digest()) for key in secrets]
+        expected = [_standard(message_id, timestamp, delivery.body, key).encode() for key in secrets]
         given = [one.removeprefix("v1,").encode() for one in signatures.split() if one.startswith("v1,")]
         if not matches_any(expected, given):
             raise BadSignature("The signature does not fit the body.")
+
+    def sign(self, delivery: Delivery, secret: str) -> Delivery:
+        """The delivery with its three headers; a `webhook-id` that it has stays, another follows from the body."""
+        message_id = delivery.headers.get("webhook-id", f"msg_{hashlib.sha256(delivery.body).hexdigest()[:24]}")
+        timestamp = str(int(delivery.received_at.timestamp()))
+        signature = f"v1,{_standard(message_id, timestamp, delivery.body, secret)}"
+        signed = {"webhook-id": message_id, "webhook-timestamp": timestamp, "webhook-signature": signature}
+        return replace(delivery, headers={**delivery.headers, **signed})
+
+
+def _standard(message_id: str, timestamp: str, body: bytes, secret: str) -> str:
+    signed = f"{message_id}.{timestamp}.".encode() + body
+    return base64.b64encode(hmac.new(_decoded(secret), signed, hashlib.sha256).digest()).decode()
 
 
 def _decoded(secret: str) -> bytes:

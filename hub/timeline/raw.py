@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.connections import payloads
+from hub.sdk import payloads
 from hub.timeline.reading import RawVersion
 
 RecordName = tuple[UUID, str, str]

@@ -12,11 +12,12 @@ import pytest
 import stamina
 from starlette.responses import JSONResponse, Response
 
-from hub.connections.http import HostClient, Purpose, origin, retry_after
 from hub.connections.pace import Pace, buckets
 from hub.kit.clock import SystemClock
+from hub.kit.loopback import serve
 from hub.sdk import Rate
 from hub.sdk.errors import Ambiguous, AuthExpired, ConnectorError, Misconfigured, RateLimited, Unavailable
+from hub.sdk.http import HostClient, Purpose, WouldSend, origin, proxy_for, retry_after
 from tests.connections.vendor import API_KEY, Vendor
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -166,3 +167,32 @@ def test_an_origin_is_scheme_host_and_port() -> None:
 def test_retry_after_is_seconds_or_a_date(value: Any, expected: timedelta | None) -> None:
     """Both forms of the header are understood, and nonsense is ignored."""
     assert retry_after(value, NOW) == expected
+
+
+async def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the outside world; never for this machine, and not for what NO_PROXY names."""
+    asked: list[str] = []
+
+    async def proxy(scope: Any, receive: Any, send: Any) -> None:
+        asked.append(dict(scope["headers"])[b"host"].decode())
+        await Response("from the proxy")(scope, receive, send)
+
+    async with serve(proxy) as url:
+        monkeypatch.setenv("HTTP_PROXY", url)
+        monkeypatch.setenv("HTTPS_PROXY", "proxy.example:3128")
+        monkeypatch.setenv("NO_PROXY", "inside.example")
+        async with client(["http://api.vendor.example"]) as vendor:
+            assert (await vendor.get("/me")).text == "from the proxy"
+    assert asked == ["api.vendor.example"]
+    assert proxy_for(httpx.URL("https://api.vendor.example")) == "http://proxy.example:3128"
+    assert proxy_for(httpx.URL("https://inside.example")) is None
+    assert proxy_for(httpx.URL(url)) is None
+
+
+async def test_a_dry_run_reads_and_changes_nothing(vendor: Vendor) -> None:
+    """What would change something is told and not sent."""
+    async with client([vendor.url], Purpose.TRYING) as trying:
+        assert (await trying.get("/me")).status_code == 200
+        with pytest.raises(WouldSend, match="It would send POST"):
+            await trying.post("/thanks", json={"person": "p"})
+    assert vendor.requests == ["GET /me"]

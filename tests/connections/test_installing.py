@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from hub.access.service import Role, Viewer
 from hub.connections import registry
 from hub.connections import service as connections
-from hub.connections.configs import printable, secrets_of, to_seal, validated, without_secrets
+from hub.connections.configs import to_seal, validated, without_secrets
 from hub.connections.jobs import drain_streams_to_sync, keep_house
 from hub.connections.model import Connection, ConnectionStatus
 from hub.connections.registry import Registry
@@ -22,6 +22,7 @@ from hub.connections.service import Ended, sync_stream
 from hub.kit.errors import Invalid, NotAllowed, NotFound
 from hub.kit.runtime import Kit
 from hub.sdk.errors import AuthExpired, ConnectorError, Misconfigured, Unavailable
+from hub.sdk.secrecy import printable, secrets_of
 from tests.connections.vendor import API_KEY, SIGNING_SECRET, Surveys, SurveysConfig, Vendor, answer, scalar
 
 

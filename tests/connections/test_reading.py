@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.connections.reading import CursorTrail, RepeatedCursor, as_stored, drifted, retry_in, summary
+from hub.connections.reading import drifted, retry_in, summary
 from hub.sdk import Page
+from hub.sdk.cursors import CursorTrail, RepeatedCursor, as_stored
 from tests.connections.vendor import After
 
 

@@ -9,16 +9,18 @@ from typing import Any
 from starlette.responses import Response
 
 from hub import sdk
-from hub.connections import payloads, registry
+from hub.connections import registry
 from hub.connections import service as connections
 from hub.connections.jobs import drain_records_to_refetch
 from hub.connections.lists import RECORDS_TO_REFETCH
 from hub.connections.model import Connection
-from hub.connections.records import COPY_FROM, BadRow, RawRow, read_row, store
+from hub.connections.records import COPY_FROM, store
 from hub.connections.registry import Registry
 from hub.connections.service import Replayed, Stage, Unreadable, sync_stream
 from hub.kit import work
 from hub.kit.runtime import Kit
+from hub.sdk import payloads
+from hub.sdk.rows import BadRow, RawRow, read_row
 from tests.connections.vendor import Surveys, Vendor, answer, raw_records, scalar
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)

@@ -11,8 +11,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from hub.connections import registry
-from hub.connections.registry import GROUP, BrokenPlugin, InvalidConnector, Registry, load
+from hub.connections.registry import GROUP, BrokenPlugin, Registry, load
 from hub.kit.errors import NotFound
+from hub.sdk.plugins import InvalidConnector
 from tests.connections.vendor import Surveys
 
 GOOD = """

@@ -29,8 +29,8 @@ from hub.connections.model import Connection
 from hub.connections.registry import Registry
 from hub.connections.webhooks import Intake
 from hub.kit.ids import new_id
+from hub.kit.loopback import serve
 from hub.kit.runtime import Kit
-from hub.sandbox.loopback import serve
 from tests.connections.vendor import (
     API_KEY,
     SIGNING_SECRET,

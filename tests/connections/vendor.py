@@ -22,8 +22,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from hub import sdk
+from hub.kit.loopback import serve
 from hub.kit.runtime import Kit
-from hub.sandbox.loopback import serve
 from hub.sdk.errors import CursorExpired, Rejected
 
 API_KEY = "key-of-the-surveys-connection"

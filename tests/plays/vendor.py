@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from hub import sdk
 from hub.connections.registry import Registry
-from hub.sandbox.loopback import serve
+from hub.kit.loopback import serve
 from hub.sdk.errors import Rejected
 
 

@@ -19,9 +19,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from hub.kit.loopback import serve
 from hub.sandbox import CompanyBase, Sandbox, Story, Traffic, invent, invent_books
 from hub.sandbox.books import Books, Event
-from hub.sandbox.loopback import serve
 from hub.sandbox.messages import wire_time
 from hub.sandbox.shapes import render
 from hub.sandbox.usage import at_work

@@ -18,8 +18,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from hub.kit.loopback import serve
 from hub.sandbox import Fault, Faults, Product, Reaction
-from hub.sandbox.loopback import serve
 
 NOW = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
 CALLOUT = {"id": "m1", "title": "New reports", "body": "Have a look.", "kind": "callout", "url": "/reports"}

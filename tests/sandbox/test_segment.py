@@ -22,8 +22,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from hub.kit.loopback import serve
 from hub.sandbox import Fault, Faults, Progress, Sender, SendingFailed, WebhookDestination, history, invent
-from hub.sandbox.loopback import serve
 from hub.sandbox.messages import Message
 from hub.sandbox.segment import BATCH_ENDS_AT
 

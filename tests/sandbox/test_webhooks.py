@@ -17,10 +17,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from hub.kit.loopback import serve
 from hub.sandbox import Disorder, Fault, Faults, Sandbox, WebhookEndpoint
 from hub.sandbox.billing import customer_id
 from hub.sandbox.books import Event
-from hub.sandbox.loopback import serve
 
 
 @dataclass

@@ -89,3 +89,12 @@ def test_a_hex_hmac_covers_the_raw_body(algorithm: str, prefix: str) -> None:
     for wrong in ({"given": prefix}, {"given": "md5=" + signature}, {"body": b"{}"}, {"secret": "other"}):
         with pytest.raises(BadSignature):
             verify(**{"given": prefix + signature, **wrong})  # type: ignore[arg-type]
+
+
+def test_a_scheme_signs_as_the_specification_does() -> None:
+    """The published example again, from its id, time and body; what is signed verifies."""
+    unsigned = sdk.Delivery("hook", {"webhook-id": ID}, BODY, AT)
+    assert dict(sdk.StandardWebhooks().sign(unsigned, SECRET).headers) == HEADERS
+    for scheme in (sdk.StandardWebhooks(), sdk.HexHmac("X-Signature", "sha1", "sha1=")):
+        assert isinstance(scheme, sdk.Signing)
+        scheme.verify(scheme.sign(sdk.Delivery("hook", {}, BODY, AT), SECRET), [SECRET])

@@ -13,8 +13,8 @@ from hub.sdk.kinds import KINDS, flow_of
 
 SURFACE = """
 Account Action Amount Change Connector Delivery Endpoint Event Flow HexHmac Host Key Mailbox Message Page Person Rate
-Received Refetch Relation Reply Signature StandardWebhooks Stream Subject Tombstone Webhook action check_age endpoint
-errors hookimpl keys matches_any pushed signed_at stream webhook
+Received Refetch Relation Reply Signature Signing StandardWebhooks Stream Subject Tier Tombstone Webhook action
+check_age endpoint errors expect hookimpl keys matches_any pushed signed_at stream testing webhook
 """
 
 

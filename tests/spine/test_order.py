@@ -14,7 +14,7 @@ from hub.accounts.service import TO_SCORE
 from hub.cli.session import prepare
 from hub.connections import registry
 from hub.connections import service as connections
-from hub.connections.records import RawRow, read_row, store
+from hub.connections.records import store
 from hub.health.jobs import drain_accounts_to_score
 from hub.kit import work
 from hub.kit.clock import FrozenClock
@@ -23,6 +23,7 @@ from hub.kit.settings import Settings
 from hub.sandbox import Sandbox, invent
 from hub.sandbox.books import Customer, Resource
 from hub.sandbox.shapes import CURRENT, render
+from hub.sdk.rows import RawRow, read_row
 from hub.tables import metadata
 from hub.timeline import service as timeline
 from hub.timeline.jobs import drain_raw_records

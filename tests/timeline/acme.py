@@ -11,10 +11,11 @@ from pydantic import BaseModel
 from sqlalchemy import insert
 
 from hub import sdk
-from hub.connections import payloads
 from hub.connections.model import Connection
-from hub.connections.records import RawRow, store
+from hub.connections.records import store
 from hub.kit.runtime import Kit
+from hub.sdk import payloads
+from hub.sdk.rows import RawRow
 from hub.timeline.jobs import drain_raw_records
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)

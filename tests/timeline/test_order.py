@@ -9,8 +9,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from hub.connections.records import RawRow
 from hub.kit.runtime import Kit
+from hub.sdk.rows import RawRow
 from hub.timeline import jobs
 from hub.timeline.service import fingerprint
 from tests.timeline import world

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from hub.connections.records import RawRow
+from hub.sdk.rows import RawRow
 from tests.timeline.acme import About, Named, Record, Told, row, tombstone
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

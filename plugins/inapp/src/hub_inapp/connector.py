@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -41,6 +41,11 @@ class UserSignature:
         if not sdk.matches_any(expected, [given.encode("utf-8", "replace")]):
             raise BadSignature("The signature is not this user's.")
 
+    def sign(self, delivery: sdk.Delivery, secret: str) -> sdk.Delivery:
+        """The delivery with what the product's server gives its page."""
+        user = delivery.query.get("user", "") if delivery.method == "GET" else _user_of(delivery.body)
+        return replace(delivery, headers={**delivery.headers, HEADER: sign(secret, user)})
+
 
 def _user_of(body: bytes) -> str:
     try:
@@ -69,6 +74,7 @@ class InApp(sdk.Connector[Config]):
 
     id = "inapp"
     name = "In-app messages"
+    tier = "gold"
     Config = Config
 
     reports = sdk.pushed(

@@ -19,6 +19,7 @@ class Segment(sdk.Connector[Config]):
 
     id = "segment"
     name = "Segment"
+    tier = "gold"
     Config = Config
 
     messages = sdk.pushed(

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -59,6 +59,11 @@ class WriteKey:
         if not given or not sdk.matches_any([key.encode() for key in secrets], [given.encode("utf-8", "replace")]):
             raise BadSignature("The write key is not this connection's.")
 
+    def sign(self, delivery: sdk.Delivery, secret: str) -> sdk.Delivery:
+        """The delivery with the write key in its header, as current clients send it."""
+        credentials = base64.b64encode(f"{secret}:".encode()).decode()
+        return replace(delivery, headers={**delivery.headers, "authorization": f"Basic {credentials}"})
+
     @staticmethod
     def _from_header(delivery: sdk.Delivery) -> str:
         scheme, _, encoded = delivery.headers["authorization"].partition(" ")
@@ -95,6 +100,11 @@ class FirstElementHmac:
         expected = [hmac.new(key.encode(), signed, hashlib.sha1).hexdigest().encode() for key in secrets]
         if not sdk.matches_any(expected, [given.encode("utf-8", "replace")]):
             raise BadSignature("The signature does not fit the body.")
+
+    def sign(self, delivery: sdk.Delivery, secret: str) -> sdk.Delivery:
+        """The delivery as Segment forwards it."""
+        signature = hmac.new(secret.encode(), first_element(delivery.body), hashlib.sha1).hexdigest()
+        return replace(delivery, headers={**delivery.headers, "x-signature": signature})
 
 
 def first_element(body: bytes) -> bytes:

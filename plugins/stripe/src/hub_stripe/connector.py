@@ -43,6 +43,7 @@ class Stripe(sdk.Connector[StripeConfig]):
 
     id = "stripe"
     name = "Stripe"
+    tier = "gold"
     Config = StripeConfig
     rate = sdk.Rate(per_second=20, backfill_share=0.5)
 
@@ -78,7 +79,7 @@ class Stripe(sdk.Connector[StripeConfig]):
     def _(self, event: StripeEvent) -> Iterable[sdk.Event]:
         return mapping.of_event(event, self.config.group_metadata)
 
-    @sdk.stream(record=Customer, emits=mapping.EMITS_OF_CUSTOMER, **HISTORY)
+    @sdk.stream(record=Customer, emits={"customer.created"}, **HISTORY)
     async def customers(self, cursor: Newest | None) -> AsyncIterator[sdk.Page]:
         """All customers, for history beyond thirty days."""
         async for page in self._read("customers", cursor):
@@ -229,9 +230,11 @@ class Stripe(sdk.Connector[StripeConfig]):
                 raise CursorExpired(f"Stripe no longer knows where {path} was left off: {_reason(answer)}")
             raise Misconfigured(f"Stripe refused {path}: {_reason(answer)}")
         try:
-            body: dict[str, Any] = answer.json()
+            body = answer.json()
         except ValueError:
-            raise Unavailable(f"{path} did not answer with JSON.", detail=answer.text[:200]) from None
+            body = None
+        if not isinstance(body, dict):
+            raise Unavailable(f"{path} did not answer as Stripe does.", detail=answer.text[:200])
         return body
 
 

@@ -6,8 +6,11 @@ never changes in the object, so it is one event whichever came first.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+import orjson
 
 from hub import sdk
 from hub_stripe.models import Charge, CreditNote, Customer, Invoice, OfCharge, StripeEvent, Subscription, moment
@@ -15,17 +18,17 @@ from hub_stripe.money import items, monthly_minor
 
 FREE_STATES = frozenset({"canceled", "incomplete_expired"})
 
-EMITS_OF_CUSTOMER = frozenset({"customer.created", "customer.updated"})
 EMITS_OF_SUBSCRIPTION = frozenset({"subscription.started", "subscription.changed", "subscription.canceled"})
 EMITS_OF_INVOICE = frozenset({"invoice.created", "invoice.paid", "invoice.voided"})
 EMITS_OF_CHARGE = frozenset({"payment.succeeded", "payment.failed"})
 EMITS_OF_EVENT = frozenset(
     {
-        *EMITS_OF_CUSTOMER,
         *EMITS_OF_SUBSCRIPTION,
         *EMITS_OF_INVOICE,
         *EMITS_OF_CHARGE,
         "invoice.payment_failed",
+        "customer.created",
+        "customer.updated",
         "customer.deleted",
         "credit.granted",
     }
@@ -69,15 +72,22 @@ def of_subscription(subscription: Subscription) -> Iterable[sdk.Event]:
     now = max(started, period(subscription)[0] or 0)
     subject = subscription_subject(subscription)
     if subscription.status not in FREE_STATES:
+        amount = sdk.Amount(monthly_minor(subscription.model_dump()), subscription.currency.upper())
         yield sdk.Event(
             kind="subscription.changed",
             occurred_at=moment(now),
             account=account,
             subject=subject,
-            amount=sdk.Amount(monthly_minor(subscription.model_dump()), subscription.currency.upper()),
-            natural_key=f"subscription.observed:{subscription.id}:{subscription.digest()}",
+            amount=amount,
+            natural_key=f"subscription.observed:{subscription.id}:{_digest(now, subject, amount)}",
         )
     yield from _canceled(subscription)
+
+
+def _digest(at: int, subject: sdk.Subject, amount: sdk.Amount) -> str:
+    """Of what the event says, not of the object: a field that Stripe adds one day is no change of the subscription."""
+    said = orjson.dumps((at, subject, amount), option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(said).hexdigest()[:24]
 
 
 def _started(subscription: Subscription) -> sdk.Event:

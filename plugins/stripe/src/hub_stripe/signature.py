@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hub import sdk
 from hub.sdk.errors import BadSignature
@@ -25,7 +25,16 @@ class StripeSignature:
         if len(times) != 1 or not given or not secrets:
             raise BadSignature("The header Stripe-Signature is missing or incomplete, or no secret is configured.")
         sdk.check_age(sdk.signed_at(times[0]), delivery.received_at)
-        signed = times[0].encode() + b"." + delivery.body
-        expected = [hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest().encode() for secret in secrets]
+        expected = [_signature(times[0], delivery.body, secret).encode() for secret in secrets]
         if not sdk.matches_any(expected, given):
             raise BadSignature("The signature does not fit the body.")
+
+    def sign(self, delivery: sdk.Delivery, secret: str) -> sdk.Delivery:
+        """The delivery as Stripe sends it."""
+        at = str(int(delivery.received_at.timestamp()))
+        header = f"t={at},v1={_signature(at, delivery.body, secret)}"
+        return replace(delivery, headers={**delivery.headers, "stripe-signature": header})
+
+
+def _signature(at: str, body: bytes, secret: str) -> str:
+    return hmac.new(secret.encode(), at.encode() + b"." + body, hashlib.sha256).hexdigest()

@@ -15,7 +15,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-_log: Final = logging.getLogger("hub.sandbox.loopback")
+_log: Final = logging.getLogger("hub.kit.loopback")
 # A cut answer is what was asked for, so uvicorn's complaint about it is no news.
 _log.addFilter(lambda record: "without completing response" not in record.getMessage())
 

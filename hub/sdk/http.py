@@ -10,6 +10,8 @@ the connector does not declare, wherever a redirect may point. What comes back i
 Whoever only reads may ask again, so `Unavailable` is retried here a few times. An action may not: when its request went
 out and no answer came, or a server failed over it, it may have happened: `Ambiguous`. Never retried here, unless the
 method is idempotent (RFC 9110, 9.2.2) or the request carries an `Idempotency-Key`.
+
+`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` count, for whatever is not on this machine itself.
 """
 
 from __future__ import annotations
@@ -20,13 +22,12 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 import stamina
 
-from hub.connections import metrics
-from hub.connections.pace import Pace
 from hub.kit.clock import Clock
 from hub.sdk.errors import Ambiguous, AuthExpired, ConnectorError, Misconfigured, RateLimited, Rejected, Unavailable
 
@@ -36,15 +37,39 @@ PATIENCE = timedelta(seconds=10)
 
 ATTEMPTS = 4
 RETRY_SECONDS = 20.0
-IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
+SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+IDEMPOTENT = SAFE | {"PUT", "DELETE"}
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
 
 
 class Purpose(StrEnum):
-    """What a connector is opened for: reading, which may be repeated, or acting, which may not."""
+    """What a connector is opened for: reading, which may be repeated, acting, which may not, or only trying to."""
 
     READING = "reading"
     ACTING = "acting"
+    TRYING = "trying"
+    """A dry run: what would change something is not sent, but told by `WouldSend`."""
+
+
+class WouldSend(ConnectorError):
+    """A dry run came to a request that would change something; it was not sent."""
+
+    def __init__(self, request: httpx.Request) -> None:
+        super().__init__(
+            f"It would send {request.method} {request.url.host}{request.url.path}.",
+            detail=f"{len(request.content)} bytes",
+        )
+        self.request = request
+
+
+class Turns(Protocol):
+    """What makes requests wait for their turn."""
+
+    async def wait(self) -> None: ...
+
+
+def _unobserved(host: str, outcome: str) -> None:
+    """For a client whose requests nobody counts."""
 
 
 class HostClient(httpx.AsyncClient):
@@ -54,19 +79,28 @@ class HostClient(httpx.AsyncClient):
         self,
         hosts: Sequence[str],
         authenticate: Callable[[httpx.Request], httpx.Request],
-        pace: Pace,
+        pace: Turns,
         clock: Clock,
         purpose: Purpose = Purpose.READING,
+        *,
+        observe: Callable[[str, str], None] = _unobserved,
+        carrier: httpx.AsyncBaseTransport | None = None,
+        timeout: httpx.Timeout = TIMEOUT,
     ) -> None:
-        """`hosts` are base URLs; the first one is the client's own."""
+        """`hosts` are base URLs; the first one is the client's own.
+
+        `observe` is told the host and what came of each request. `carrier` takes the place of the network, below all
+        of the manners.
+        """
         self._purpose = purpose
+        self._observe = observe
         self._clock = clock
         self.sent_unsafely = False
         """Whether a request that may not be repeated has gone out, and was not plainly refused."""
         super().__init__(
             base_url=hosts[0] if hosts else "",
-            transport=_Courier(hosts, authenticate, pace),
-            timeout=TIMEOUT,
+            transport=_Courier(hosts, authenticate, pace, carrier),
+            timeout=timeout,
             follow_redirects=True,
             headers={"user-agent": "journey-hub"},
         )
@@ -81,27 +115,37 @@ class HostClient(httpx.AsyncClient):
         raise AssertionError("a retry context ends by returning or raising")
 
     async def _send_once(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        if self._purpose is Purpose.TRYING and request.method not in SAFE:
+            raise WouldSend(request)
         repeatable = self._may_be_repeated(request)
         what = f"{request.method} {request.url.host}{request.url.path}"
         try:
             response = await super().send(request, **options)
         except NEVER_SENT as error:
-            raise _counted(request, Unavailable("The vendor cannot be reached.", detail=f"{what}: {error}")) from error
+            raise self._counted(
+                request, Unavailable("The vendor cannot be reached.", detail=f"{what}: {error}")
+            ) from error
         except (httpx.TransportError, httpx.DecodingError, httpx.TooManyRedirects) as error:
             self.sent_unsafely |= not repeatable
             detail = f"{what}: {type(error).__name__} {error}"
             if repeatable:
-                raise _counted(request, Unavailable("The vendor's answer did not arrive.", detail=detail)) from error
-            raise _counted(
+                raise self._counted(
+                    request, Unavailable("The vendor's answer did not arrive.", detail=detail)
+                ) from error
+            raise self._counted(
                 request, Ambiguous("The vendor's answer did not arrive: the action may have happened.", detail=detail)
             ) from error
         problem = self._problem(response, f"{what} answered {response.status_code}", repeatable)
         self.sent_unsafely |= not repeatable and (response.status_code < 400 or isinstance(problem, Ambiguous))
         if problem is not None:
             await response.aclose()
-            raise _counted(request, problem)
-        metrics.vendor_requests.labels(request.url.host, "answered").inc()
+            raise self._counted(request, problem)
+        self._observe(request.url.host, "answered")
         return response
+
+    def _counted(self, request: httpx.Request, error: ConnectorError) -> ConnectorError:
+        self._observe(request.url.host, type(error).__name__)
+        return error
 
     def _may_be_repeated(self, request: httpx.Request) -> bool:
         return self._purpose is Purpose.READING or request.method in IDEMPOTENT or "idempotency-key" in request.headers
@@ -132,12 +176,17 @@ class _Courier(httpx.AsyncBaseTransport):
     """Carries one exchange, redirects included: to declared hosts only, authenticated, at the pace."""
 
     def __init__(
-        self, hosts: Sequence[str], authenticate: Callable[[httpx.Request], httpx.Request], pace: Pace
+        self,
+        hosts: Sequence[str],
+        authenticate: Callable[[httpx.Request], httpx.Request],
+        pace: Turns,
+        carrier: httpx.AsyncBaseTransport | None,
     ) -> None:
         self._origins = frozenset(origin(httpx.URL(host)) for host in hosts)
         self._authenticate = authenticate
         self._pace = pace
-        self._carrier: httpx.AsyncHTTPTransport | None = None
+        self._given = carrier
+        self._carriers: dict[str | None, httpx.AsyncHTTPTransport] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if origin(request.url) not in self._origins:
@@ -145,14 +194,29 @@ class _Courier(httpx.AsyncBaseTransport):
                 f"The connector does not declare the host {request.url.host!r}: it is not talked to.",
                 detail=f"{request.method} to an undeclared origin; declared: {sorted(map(str, self._origins))}",
             )
-        if self._carrier is None:
-            self._carrier = httpx.AsyncHTTPTransport(verify=_trust())
         await self._pace.wait()
-        return await self._carrier.handle_async_request(self._authenticate(request))
+        return await self._carrier(request.url).handle_async_request(self._authenticate(request))
+
+    def _carrier(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
+        if self._given is not None:
+            return self._given
+        proxy = proxy_for(url)
+        if proxy not in self._carriers:
+            self._carriers[proxy] = httpx.AsyncHTTPTransport(verify=_trust(), proxy=proxy)
+        return self._carriers[proxy]
 
     async def aclose(self) -> None:
-        if self._carrier is not None:
-            await self._carrier.aclose()
+        for carrier in self._carriers.values():
+            await carrier.aclose()
+
+
+def proxy_for(url: httpx.URL) -> str | None:
+    """The proxy that the environment names for this address; None for none, and for this machine itself."""
+    if url.host in ("localhost", "127.0.0.1", "::1") or proxy_bypass(url.host):
+        return None
+    proxies = getproxies()
+    proxy = proxies.get(url.scheme) or proxies.get("all")
+    return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
 
 
 def origin(url: httpx.URL) -> tuple[str, str, int | None]:
@@ -192,11 +256,6 @@ def _pause(error: Exception) -> bool | timedelta:
     if isinstance(error, RateLimited) and error.retry_after is not None:
         return error.retry_after if error.retry_after <= PATIENCE else False
     return isinstance(error, Unavailable)
-
-
-def _counted(request: httpx.Request, error: ConnectorError) -> ConnectorError:
-    metrics.vendor_requests.labels(request.url.host, type(error).__name__).inc()
-    return error
 
 
 @cache

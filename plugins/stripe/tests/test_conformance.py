@@ -1,0 +1,10 @@
+"""Stripe keeps the contract."""
+
+from hub_stripe import Stripe
+
+from hub import sdk
+
+TestStripe = sdk.testing.conformance(
+    Stripe,
+    exempt={"continuing.empty_page": "Stripe never answers an empty page that says has_more"},
+)
