@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
+import httpx
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,6 +22,7 @@ from hub.kit.crypto import Vault
 from hub.kit.errors import Invalid, NotFound
 from hub.kit.runtime import Kit
 from hub.sdk.connector import Connector, Host
+from hub.sdk.errors import ConnectorError
 from hub.sdk.mailbox import Mailbox
 
 
@@ -76,6 +78,9 @@ async def hosted(
     def authenticate(request: Any) -> Any:
         return connector.authenticate(request)
 
-    async with HostClient(kind.hosts(config), authenticate, pace, clock, purpose) as client:
+    def judge(answer: httpx.Response) -> ConnectorError | None:
+        return connector.judge(answer)
+
+    async with HostClient(kind.hosts(config), authenticate, pace, clock, purpose, judge) as client:
         connector = kind(config, Host(http=client, mailbox=mailbox, clock=clock))
         yield connector, client

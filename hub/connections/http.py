@@ -5,7 +5,7 @@ the connector does not declare, wherever a redirect may point. What comes back i
 `hub.sdk.errors`, so that a connector's code holds its vendor's logic alone:
 
 - 401 → `AuthExpired`; 403 → `Misconfigured`; 429 → `RateLimited`; 408, 5xx and silence → `Unavailable`.
-- Other answers, 404 and 409 for instance, are the connector's to judge.
+- Other answers, 404 and 409 for instance, are the connector's to judge; its `judge` may know better about any of them.
 
 Whoever only reads may ask again, so `Unavailable` is retried here a few times. An action may not: when its request went
 out and no answer came, or a server failed over it, it may have happened: `Ambiguous`. Never retried here, unless the
@@ -57,8 +57,10 @@ class HostClient(httpx.AsyncClient):
         pace: Pace,
         clock: Clock,
         purpose: Purpose = Purpose.READING,
+        judge: Callable[[httpx.Response], ConnectorError | None] = lambda answer: None,
     ) -> None:
-        """`hosts` are base URLs; the first one is the client's own."""
+        """`hosts` are base URLs; the first one is the client's own. `judge` knows error answers better than we do."""
+        self._judge = judge
         self._purpose = purpose
         self._clock = clock
         self.sent_unsafely = False
@@ -95,7 +97,8 @@ class HostClient(httpx.AsyncClient):
             raise _counted(
                 request, Ambiguous("The vendor's answer did not arrive: the action may have happened.", detail=detail)
             ) from error
-        problem = self._problem(response, f"{what} answered {response.status_code}", repeatable)
+        known = self._judge(response) if response.is_error and response.is_closed else None
+        problem = known or self._problem(response, f"{what} answered {response.status_code}", repeatable)
         self.sent_unsafely |= not repeatable and (response.status_code < 400 or isinstance(problem, Ambiguous))
         if problem is not None:
             await response.aclose()

@@ -8,6 +8,7 @@ has to find it out.
     usage, messages, segment      what people do in the product, and the Segment client that sends it
     books, billing, clerk, shapes what a Stripe account holds, how it came about, how each API version shows it
     stripe, paging, refusals      the Stripe double; webhooks: its signed deliveries; synthetic: any number of records
+    salesforce                    the Salesforce double, in a folder of its own
     product                       the customer's product with the in-app script
     live, sandbox                 traffic after the history, and all of it together
     faults                        rate limits, errors, time-outs, cut connections, expired credentials on demand
@@ -18,6 +19,7 @@ from hub.sandbox.companies import Company, CompanyBase, Person, Role, invent
 from hub.sandbox.faults import Fault, Faults
 from hub.sandbox.live import Moment, Traffic
 from hub.sandbox.product import InAppMessage, Product, Reaction, Report
+from hub.sandbox.salesforce import OutboundMessages, SalesforceDouble, invent_org
 from hub.sandbox.sandbox import Sandbox
 from hub.sandbox.segment import Progress, Sender, SendingFailed, WebhookDestination
 from hub.sandbox.stories import Story
@@ -35,6 +37,7 @@ __all__ = [
     "Faults",
     "InAppMessage",
     "Moment",
+    "OutboundMessages",
     "Person",
     "Product",
     "Progress",
@@ -42,6 +45,7 @@ __all__ = [
     "Report",
     "Rhythm",
     "Role",
+    "SalesforceDouble",
     "Sandbox",
     "Sender",
     "SendingFailed",
@@ -53,5 +57,6 @@ __all__ = [
     "history",
     "invent",
     "invent_books",
+    "invent_org",
     "synthetic_books",
 ]
