@@ -166,3 +166,18 @@ def test_an_origin_is_scheme_host_and_port() -> None:
 def test_retry_after_is_seconds_or_a_date(value: Any, expected: timedelta | None) -> None:
     """Both forms of the header are understood, and nonsense is ignored."""
     assert retry_after(value, NOW) == expected
+
+
+async def test_a_connector_may_know_better_what_an_answer_means(vendor: Vendor) -> None:
+    """A 403 with a code that says "later" is a pause and not a missing permission; without an opinion it is ours."""
+
+    def judge(answer: httpx.Response) -> ConnectorError | None:
+        later = answer.json().get("code") == "SPENT"
+        return RateLimited("Later.", retry_after=timedelta(hours=1)) if later else None
+
+    pace = Pace(buckets("test", Rate(per_second=100_000), backfill=False))
+    async with HostClient([vendor.url], with_key, pace, SystemClock(), judge=judge) as http:
+        for body, error in (('{"code": "SPENT"}', RateLimited), ('{"code": "FORBIDDEN"}', Misconfigured)):
+            vendor.faults = [Response(body, 403)]
+            with pytest.raises(error):
+                await http.get("/me")
