@@ -8,7 +8,7 @@ has to find it out.
     usage, messages, segment      what people do in the product, and the Segment client that sends it
     books, billing, clerk, shapes what a Stripe account holds, how it came about, how each API version shows it
     stripe, paging, refusals      the Stripe double; webhooks: its signed deliveries; synthetic: any number of records
-    salesforce                    the Salesforce double, in a folder of its own
+    salesforce, zendesk           the doubles of these, each in a folder of its own
     product                       the customer's product with the in-app script
     live, sandbox                 traffic after the history, and all of it together
     faults                        rate limits, errors, time-outs, cut connections, expired credentials on demand
@@ -27,6 +27,7 @@ from hub.sandbox.stripe import StripeDouble
 from hub.sandbox.synthetic import synthetic_books
 from hub.sandbox.usage import Rhythm, history
 from hub.sandbox.webhooks import Delivery, Disorder, WebhookEndpoint
+from hub.sandbox.zendesk import ZendeskDouble, ZendeskWebhook, invent_desk
 
 __all__ = [
     "Company",
@@ -54,9 +55,12 @@ __all__ = [
     "Traffic",
     "WebhookDestination",
     "WebhookEndpoint",
+    "ZendeskDouble",
+    "ZendeskWebhook",
     "history",
     "invent",
     "invent_books",
+    "invent_desk",
     "invent_org",
     "synthetic_books",
 ]

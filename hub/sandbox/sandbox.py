@@ -30,13 +30,15 @@ from hub.sandbox.segment import Sender, WebhookDestination
 from hub.sandbox.stripe import StripeDouble
 from hub.sandbox.usage import Rhythm, history
 from hub.sandbox.webhooks import WebhookEndpoint
+from hub.sandbox.zendesk import ZendeskDouble, ZendeskWebhook, invent_desk
 
 
 class Sandbox:
-    """The doubles over one base. Inside of `running()` they answer at `stripe_url` and `salesforce_url`.
+    """The doubles over one base. Inside of `running()` they answer at `stripe_url`, `salesforce_url`, `zendesk_url`.
 
-    clock gives the present time everywhere. faults fall on the Stripe double's answers, salesforce_faults on the
-    other's. stripe_port, salesforce_port: 0 takes a free port; a fixed one lets a connection outlive a restart.
+    clock gives the present time everywhere. faults fall on the Stripe double's answers, salesforce_faults
+    and zendesk_faults on the others'. stripe_port, salesforce_port, zendesk_port: 0 takes a free port; a fixed one
+    lets a connection outlive a restart.
     journal: a file that keeps the times of live moments, from which a sandbox that is started again goes on;
     without one it forgets them.
     """
@@ -51,6 +53,8 @@ class Sandbox:
         salesforce_faults: Faults | None = None,
         stripe_port: int = 0,
         salesforce_port: int = 0,
+        zendesk_faults: Faults | None = None,
+        zendesk_port: int = 0,
         journal: Path | None = None,
     ) -> None:
         rng = seeded(base.seed, "secrets")
@@ -73,9 +77,19 @@ class Sandbox:
         )
         self.salesforce = SalesforceDouble(invent_org(base, clock), app, clock=clock, faults=salesforce_faults)
         self.salesforce_url = ""
+        self.zendesk_webhook_secret = stripe_id(rng, "", 44)
+        self.zendesk = ZendeskDouble(
+            invent_desk(base, clock),
+            email="agent@sandbox.example",
+            token=stripe_id(rng, "", 40),
+            clock=clock,
+            faults=zendesk_faults,
+        )
+        self.zendesk_url = ""
         self.traffic = Traffic(base, self.stripe.books)
         self._stripe_port = stripe_port
         self._salesforce_port = salesforce_port
+        self._zendesk_port = zendesk_port
         self._journal = journal
         self._http: httpx.AsyncClient | None = None
 
@@ -90,6 +104,7 @@ class Sandbox:
             client as self._http,
             self.stripe.running(self._stripe_port) as self.stripe_url,
             self.salesforce.running(self._salesforce_port) as self.salesforce_url,
+            self.zendesk.running(self._zendesk_port) as self.zendesk_url,
         ):
             yield self
 
@@ -124,6 +139,12 @@ class Sandbox:
         messages = OutboundMessages(self.salesforce.org, url, self.http, **options)
         messages.watch(*kinds)
         return messages
+
+    def zendesk_webhook(self, url: str, secret: str | None = None, **options: Any) -> ZendeskWebhook:
+        """A webhook of the Zendesk double to `url`."""
+        return ZendeskWebhook(
+            url, secret or self.zendesk_webhook_secret, self.http, **({"clock": self.clock} | options)
+        )
 
     def product(self, hub: str, connection: str, secret: str | None = None, **options: Any) -> Product:
         """The customer's product, whose in-app script talks to `{hub}/in/{connection}/…`."""

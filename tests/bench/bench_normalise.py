@@ -1,7 +1,7 @@
 """How many records a second each plugin in the box turns into events, on one core.
 
-The records of the plugin's own fixtures, each validated by its model and normalised, over and over. The goal is for each
-plugin; the yardstick beside it is reading the same records' JSON, which nothing can be faster than. Run it by hand:
+The records of the plugin's own fixtures, each validated by its model and normalised, over and over. The goal is for
+each plugin; the yardstick is reading the same records' JSON, which nothing can be faster than. Run it by hand:
 
     uv run python -m tests.bench.bench_normalise [plugin …]
 """
@@ -34,6 +34,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     },
     "segment": {"write_key": "a-write-key-of-the-benchmark"},
     "stripe": {"api_key": "rk_test_benchmark"},
+    "zendesk": {"base_url": "https://acme.zendesk.com", "oauth_token": "a-token-of-the-benchmark"},
 }
 
 

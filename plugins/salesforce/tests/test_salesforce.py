@@ -13,7 +13,6 @@ from hub_salesforce import Salesforce
 from hub_salesforce import messages as outbound
 from hub_salesforce.budget import HOLD_BACK, Usage, hold_back, usage_in
 from hub_salesforce.mapping import domain_of
-from hub_salesforce.models import Contact
 from hub_salesforce.reading import LOOK_BACK, Position, Source, beginning, csv_rows, flat, row_or_tombstone
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,14 +102,6 @@ def test_amounts_are_exact(amount: str, currency: str, minor: int) -> None:
 def test_what_people_write_as_a_web_site(website: str | None, domain: str | None) -> None:
     """With and without scheme, path and port; what is no address gives none."""
     assert domain_of(website) == domain
-
-
-def test_a_contact_of_nobody_is_passed_over() -> None:
-    """Without account and address nothing says whose it is: no event, and no error."""
-    fields = {"Id": "003Dn00000XYZabIAD", "CreatedDate": NOW, "LastModifiedDate": NOW, "SystemModstamp": NOW}
-    stream = connector.streams["contacts"]
-    assert stream.normalizer is not None
-    assert list(stream.normalizer(connector, Contact.model_validate(fields))) == []
 
 
 def test_a_query_goes_on_behind_a_pair() -> None:

@@ -50,6 +50,18 @@ def contact(contact_id: str) -> sdk.Person:
     return sdk.Person(f"contact:{contact_id}", (sdk.keys.external("salesforce.contact", contact_id),))
 
 
+def waiting_with(contact_id: str) -> sdk.Account:
+    """The place of what is known of a contact without an account, until it is known whose contact that is."""
+    return sdk.Account(f"contact:{contact_id}", (sdk.Key("salesforce.contact", contact_id),))
+
+
+def whereabouts(account: str | None, who: str | None) -> sdk.Account | None:
+    """Where a record belongs; None when it names neither an account nor a contact."""
+    if account:
+        return place(account)
+    return waiting_with(who) if people(who) and who else None
+
+
 def people(contact_id: str | None) -> tuple[sdk.Person, ...]:
     """Whom a record is about, if that is a contact (003) and not a lead (00Q)."""
     return (contact(contact_id),) if contact_id and contact_id.startswith("003") else ()
@@ -108,8 +120,6 @@ def domain_of(website: str | None) -> str | None:
 def of_contact(person: models.Contact) -> Iterable[sdk.Event]:
     """Who they are and where; that they turned out to be another contact; or that they are gone."""
     account = _place_of(person)
-    if account is None:
-        return
     known = contact(person.id)
     if person.winner:
         both = (*known.keys, *contact(person.winner).keys)
@@ -129,14 +139,14 @@ def of_contact(person: models.Contact) -> Iterable[sdk.Event]:
         yield sdk.Event("person.identified", person.modified, account, (told,))
 
 
-def _place_of(person: models.Contact) -> sdk.Account | None:
-    """A contact without an account waits where the domain of its address says; None when nothing says anything."""
+def _place_of(person: models.Contact) -> sdk.Account:
+    """A contact without an account waits where the domain of the address says."""
     if person.account:
         return place(person.account)
+    waiting = waiting_with(person.id)
     _, _, domain = (person.email or "").rpartition("@")
-    if not domain:
-        return None
-    return sdk.Account(f"contact:{person.id}", (sdk.keys.member_of(sdk.keys.domain(domain)),))
+    keys = (*waiting.keys, sdk.keys.member_of(sdk.keys.domain(domain))) if domain else waiting.keys
+    return sdk.Account(waiting.place, keys)
 
 
 def of_contact_role(role: models.ContactRole) -> Iterable[sdk.Event]:
@@ -222,9 +232,9 @@ def _state_of(entry: models.OpportunityEntry) -> str:
 
 def of_case(case: models.Case, config: SalesforceConfig) -> Iterable[sdk.Event]:
     """A ticket was opened, how it is after this change, and when it was solved."""
-    if case.account is None:
+    account, who = whereabouts(case.account, case.contact), people(case.contact)
+    if account is None:
         return
-    account, who = place(case.account), people(case.contact)
     known = {"ticket": case.id, "number": case.number}
     yield sdk.Event(
         kind="ticket.created",
@@ -264,9 +274,9 @@ def of_case(case: models.Case, config: SalesforceConfig) -> Iterable[sdk.Event]:
 
 def of_task(task: models.Task) -> Iterable[sdk.Event]:
     """Something to do was noted, how it is after this change, and that it was done."""
-    if task.account is None:
+    account, who = whereabouts(task.account, task.who), people(task.who)
+    if account is None:
         return
-    account, who = place(task.account), people(task.who)
     done = (task.completed or task.modified) if task.is_closed else None
     facts = {
         "status": task.status,
@@ -300,11 +310,11 @@ def of_meeting(meeting: models.Meeting) -> Iterable[sdk.Event]:
     """It was planned, or, when it was noted after its end, held."""
     if meeting.end is not None and meeting.end <= meeting.stamp:
         yield from of_ended_meeting(meeting)
-    elif _counts(meeting) and meeting.account and meeting.start:
+    elif _counts(meeting) and meeting.start and (account := whereabouts(meeting.account, meeting.who)):
         yield sdk.Event(
             kind="meeting.scheduled",
             occurred_at=meeting.modified,
-            account=place(meeting.account),
+            account=account,
             people=people(meeting.who),
             subject=sdk.Subject("meeting", meeting.id, "scheduled", _when(meeting)),
             title=meeting.subject,
@@ -313,11 +323,12 @@ def of_meeting(meeting: models.Meeting) -> Iterable[sdk.Event]:
 
 def of_ended_meeting(meeting: models.Meeting) -> Iterable[sdk.Event]:
     """It was held; one that was moved is held at the time to which it was moved."""
-    if _counts(meeting) and meeting.account and meeting.end:
+    account = whereabouts(meeting.account, meeting.who)
+    if _counts(meeting) and account and meeting.end:
         yield sdk.Event(
             kind="meeting.held",
             occurred_at=meeting.end,
-            account=place(meeting.account),
+            account=account,
             people=people(meeting.who),
             subject=sdk.Subject("meeting", meeting.id, "held", _when(meeting)),
             title=meeting.subject,
