@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
+import httpx
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,6 +21,7 @@ from hub.kit.crypto import Vault
 from hub.kit.errors import Invalid, NotFound
 from hub.kit.runtime import Kit
 from hub.sdk.connector import Connector, Host
+from hub.sdk.errors import ConnectorError
 from hub.sdk.http import HostClient, Purpose
 from hub.sdk.mailbox import Mailbox
 
@@ -76,7 +78,12 @@ async def hosted(
     def authenticate(request: Any) -> Any:
         return connector.authenticate(request)
 
-    client = HostClient(kind.hosts(config), authenticate, pace, clock, purpose, observe=metrics.vendor_request)
+    def judge(answer: httpx.Response) -> ConnectorError | None:
+        return connector.judge(answer)
+
+    client = HostClient(
+        kind.hosts(config), authenticate, pace, clock, purpose, judge=judge, observe=metrics.vendor_request
+    )
     async with client:
         connector = kind(config, Host(http=client, mailbox=mailbox, clock=clock))
         yield connector, client

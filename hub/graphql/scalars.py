@@ -10,6 +10,7 @@ from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
 from hub.graphql.declare import about, output
+from hub.sdk.currencies import exponent_of
 
 BigInt = NewType("BigInt", int)
 LARGEST_EXACT = 2**53 - 1
@@ -50,14 +51,6 @@ SCALARS: dict[object, ScalarDefinition] = {
     ),
 }
 
-EXPONENTS: dict[str, int] = {
-    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI"), 0),
-    **dict.fromkeys(("VND", "VUV", "XAF", "XOF", "XPF"), 0),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-    **dict.fromkeys(("CLF", "UYW"), 4),
-}
-"""ISO 4217: how many decimals the minor unit of a currency stands for, where it is not two."""
-
 
 @output
 class Money:
@@ -73,7 +66,7 @@ def money(amount_minor: int | None, currency: str | None) -> Money | None:
     """An amount as the API shows it; None when either part is missing."""
     if amount_minor is None or currency is None:
         return None
-    exponent = EXPONENTS.get(currency, 2)
+    exponent = exponent_of(currency)
     whole, fraction = divmod(abs(amount_minor), 10**exponent)
     decimals = f".{fraction:0{exponent}d}" if exponent else ""
     sign = "-" if amount_minor < 0 else ""

@@ -24,8 +24,10 @@ _PATIENCE: Final = 5.0
 
 
 @asynccontextmanager
-async def serve(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
+async def serve(app: ASGIApp, port: int = 0, *, dated: bool = True) -> AsyncIterator[str]:
     """Serves the application until the block is left; yields its base URL. Port 0 takes a free one.
+
+    `dated`: answers carry this machine's `Date`; otherwise the application gives its own.
 
     Raises OSError if the port is taken.
     """
@@ -39,6 +41,7 @@ async def serve(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
             lifespan="off",
             access_log=False,
             log_config=None,
+            date_header=dated,
             timeout_graceful_shutdown=5,
         )
         server = _Server(config)

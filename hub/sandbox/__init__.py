@@ -8,6 +8,7 @@ has to find it out.
     usage, messages, segment      what people do in the product, and the Segment client that sends it
     books, billing, clerk, shapes what a Stripe account holds, how it came about, how each API version shows it
     stripe, paging, refusals      the Stripe double; webhooks: its signed deliveries; synthetic: any number of records
+    salesforce, zendesk           the doubles of these, each in a folder of its own
     product                       the customer's product with the in-app script
     live, sandbox                 traffic after the history, and all of it together
     faults                        rate limits, errors, time-outs, cut connections, expired credentials on demand
@@ -18,6 +19,7 @@ from hub.sandbox.companies import Company, CompanyBase, Person, Role, invent
 from hub.sandbox.faults import Fault, Faults
 from hub.sandbox.live import Moment, Traffic
 from hub.sandbox.product import InAppMessage, Product, Reaction, Report
+from hub.sandbox.salesforce import OutboundMessages, SalesforceDouble, invent_org
 from hub.sandbox.sandbox import Sandbox
 from hub.sandbox.segment import Progress, Sender, SendingFailed, WebhookDestination
 from hub.sandbox.stories import Story
@@ -25,6 +27,7 @@ from hub.sandbox.stripe import StripeDouble
 from hub.sandbox.synthetic import synthetic_books
 from hub.sandbox.usage import Rhythm, history
 from hub.sandbox.webhooks import Delivery, Disorder, WebhookEndpoint
+from hub.sandbox.zendesk import ZendeskDouble, ZendeskWebhook, invent_desk
 
 __all__ = [
     "Company",
@@ -35,6 +38,7 @@ __all__ = [
     "Faults",
     "InAppMessage",
     "Moment",
+    "OutboundMessages",
     "Person",
     "Product",
     "Progress",
@@ -42,6 +46,7 @@ __all__ = [
     "Report",
     "Rhythm",
     "Role",
+    "SalesforceDouble",
     "Sandbox",
     "Sender",
     "SendingFailed",
@@ -50,8 +55,12 @@ __all__ = [
     "Traffic",
     "WebhookDestination",
     "WebhookEndpoint",
+    "ZendeskDouble",
+    "ZendeskWebhook",
     "history",
     "invent",
     "invent_books",
+    "invent_desk",
+    "invent_org",
     "synthetic_books",
 ]

@@ -1,6 +1,6 @@
-"""`python -m hub.sandbox`: the Stripe double as a process of its own, until it is interrupted.
+"""`python -m hub.sandbox`: the vendors' doubles as a process of their own, until it is interrupted.
 
-Prints one line of JSON with its URL, key and webhook secret. `--customers 400000 --invoices 400000` serves
+Prints one line of JSON with their URLs, keys and secrets. `--customers 400000 --invoices 400000` serves
 synthetic books of that size in place of the invented companies.
 """
 
@@ -18,7 +18,9 @@ from hub.sandbox.synthetic import synthetic_books
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m hub.sandbox", description="Serves the Stripe double.")
+    parser = argparse.ArgumentParser(
+        prog="python -m hub.sandbox", description="Serves the doubles of Stripe, Salesforce and Zendesk."
+    )
     parser.add_argument("--port", type=int, default=0, help="the loopback port; 0 takes a free one")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--accounts", type=int, default=60, help="how many companies are invented")
@@ -41,6 +43,12 @@ async def _serve(options: argparse.Namespace) -> None:
             "stripe_url": sandbox.stripe_url,
             "stripe_key": sandbox.stripe_key,
             "stripe_webhook_secret": sandbox.stripe_webhook_secret,
+            "zendesk_url": sandbox.zendesk_url,
+            "zendesk_email": sandbox.zendesk.email,
+            "zendesk_token": sandbox.zendesk.token,
+            "salesforce_url": sandbox.salesforce_url,
+            "salesforce_client_id": sandbox.salesforce.signing_in.client_id,
+            "salesforce_client_secret": sandbox.salesforce.signing_in.client_secret,
         }
         sys.stdout.write(f"{json.dumps(told)}\n")
         sys.stdout.flush()

@@ -24,18 +24,23 @@ from hub.sandbox.faults import Faults
 from hub.sandbox.live import Moment, Traffic, play
 from hub.sandbox.messages import Message, wire_time
 from hub.sandbox.product import Product
+from hub.sandbox.salesforce import OutboundMessages, SalesforceDouble, invent_org
+from hub.sandbox.salesforce.tokens import ConnectedApp
 from hub.sandbox.segment import Sender, WebhookDestination
 from hub.sandbox.stripe import StripeDouble
 from hub.sandbox.usage import Rhythm, history
 from hub.sandbox.webhooks import WebhookEndpoint
+from hub.sandbox.zendesk import ZendeskDouble, ZendeskWebhook, invent_desk
 
 
 class Sandbox:
-    """The doubles over one base. Inside of `running()` the Stripe double answers at `stripe_url`.
+    """The doubles over one base. Inside of `running()` they answer at `stripe_url`, `salesforce_url`, `zendesk_url`.
 
-    clock gives the present time everywhere. faults fall on the Stripe double's answers. stripe_port: 0 takes
-    a free port; a fixed one lets a connection outlive a restart. journal: a file that keeps the times of live
-    moments, from which a sandbox that is started again goes on; without one it forgets them.
+    clock gives the present time everywhere. faults fall on the Stripe double's answers, salesforce_faults
+    and zendesk_faults on the others'. stripe_port, salesforce_port, zendesk_port: 0 takes a free port; a fixed one
+    lets a connection outlive a restart.
+    journal: a file that keeps the times of live moments, from which a sandbox that is started again goes on;
+    without one it forgets them.
     """
 
     def __init__(
@@ -45,7 +50,11 @@ class Sandbox:
         books: Books | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         faults: Faults | None = None,
+        salesforce_faults: Faults | None = None,
         stripe_port: int = 0,
+        salesforce_port: int = 0,
+        zendesk_faults: Faults | None = None,
+        zendesk_port: int = 0,
         journal: Path | None = None,
     ) -> None:
         rng = seeded(base.seed, "secrets")
@@ -58,8 +67,29 @@ class Sandbox:
         self.inapp_secret = stripe_id(rng, "", 32)
         self.stripe = StripeDouble(books or invent_books(base), key=self.stripe_key, clock=clock, faults=faults)
         self.stripe_url = ""
+        self.salesforce_message_secret = stripe_id(rng, "", 32)
+        app = ConnectedApp(
+            seeded(base.seed, "tokens"),
+            clock,
+            client_id=stripe_id(rng, "3MVG9", 60),
+            client_secret=stripe_id(rng, "", 64),
+            username="integration@sandbox.example",
+        )
+        self.salesforce = SalesforceDouble(invent_org(base, clock), app, clock=clock, faults=salesforce_faults)
+        self.salesforce_url = ""
+        self.zendesk_webhook_secret = stripe_id(rng, "", 44)
+        self.zendesk = ZendeskDouble(
+            invent_desk(base, clock),
+            email="agent@sandbox.example",
+            token=stripe_id(rng, "", 40),
+            clock=clock,
+            faults=zendesk_faults,
+        )
+        self.zendesk_url = ""
         self.traffic = Traffic(base, self.stripe.books)
         self._stripe_port = stripe_port
+        self._salesforce_port = salesforce_port
+        self._zendesk_port = zendesk_port
         self._journal = journal
         self._http: httpx.AsyncClient | None = None
 
@@ -70,7 +100,12 @@ class Sandbox:
             self.traffic.replay(map(datetime.fromisoformat, self._journal.read_text().split()))
         # Proxies of the environment are for the outside world, which the sandbox replaces.
         client = httpx.AsyncClient(timeout=30, trust_env=False)
-        async with client as self._http, self.stripe.running(self._stripe_port) as self.stripe_url:
+        async with (
+            client as self._http,
+            self.stripe.running(self._stripe_port) as self.stripe_url,
+            self.salesforce.running(self._salesforce_port) as self.salesforce_url,
+            self.zendesk.running(self._zendesk_port) as self.zendesk_url,
+        ):
             yield self
 
     @property
@@ -98,6 +133,18 @@ class Sandbox:
         endpoint = WebhookEndpoint(url, chosen, self.http, **({"clock": self.clock} | options))
         self.stripe.endpoints.append(endpoint)
         return endpoint
+
+    def salesforce_messages(self, url: str, *kinds: str, **options: Any) -> OutboundMessages:
+        """Outbound messages to `url` about every change, from now on, of records of these objects."""
+        messages = OutboundMessages(self.salesforce.org, url, self.http, **options)
+        messages.watch(*kinds)
+        return messages
+
+    def zendesk_webhook(self, url: str, secret: str | None = None, **options: Any) -> ZendeskWebhook:
+        """A webhook of the Zendesk double to `url`."""
+        return ZendeskWebhook(
+            url, secret or self.zendesk_webhook_secret, self.http, **({"clock": self.clock} | options)
+        )
 
     def product(self, hub: str, connection: str, secret: str | None = None, **options: Any) -> Product:
         """The customer's product, whose in-app script talks to `{hub}/in/{connection}/…`."""

@@ -16,6 +16,7 @@ import httpx
 from pydantic import BaseModel
 
 from hub.kit.clock import Clock
+from hub.sdk.errors import ConnectorError
 from hub.sdk.events import Event
 from hub.sdk.mailbox import Mailbox
 from hub.sdk.webhooks import Delivery, Reply, Signature
@@ -202,6 +203,13 @@ class Connector(Generic[C]):
     def authenticate(self, request: httpx.Request) -> httpx.Request:
         """Put the credentials on an outgoing request; called for each one."""
         return request
+
+    def judge(self, answer: httpx.Response) -> ConnectorError | None:
+        """What an error answer means where it is not what its status says, e.g. a 403 that is a spent limit.
+
+        None leaves it to the host. Called for each answer of 400 and above, its body read.
+        """
+        return None
 
     async def check(self) -> str:
         """Ask the vendor who we are; returns the tenant's id there. Raises the errors of `hub.sdk.errors`."""

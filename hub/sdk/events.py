@@ -10,8 +10,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
+
+from hub.sdk.currencies import exponent_of
 
 KIND = re.compile(r"^(x\.[a-z0-9_]+\.)?[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")
 
@@ -102,6 +105,12 @@ class Amount:
 
     minor: int
     currency: str
+
+    @classmethod
+    def of(cls, amount: Decimal, currency: str) -> Self:
+        """A decimal amount of whole units, exactly; what is finer than the minor unit is rounded half to even."""
+        minor = amount.scaleb(exponent_of(currency)).quantize(Decimal(1), ROUND_HALF_EVEN)
+        return cls(int(minor), currency)
 
 
 @dataclass(frozen=True, slots=True)

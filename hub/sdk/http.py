@@ -5,7 +5,7 @@ the connector does not declare, wherever a redirect may point. What comes back i
 `hub.sdk.errors`, so that a connector's code holds its vendor's logic alone:
 
 - 401 → `AuthExpired`; 403 → `Misconfigured`; 429 → `RateLimited`; 408, 5xx and silence → `Unavailable`.
-- Other answers, 404 and 409 for instance, are the connector's to judge.
+- Other answers, 404 and 409 for instance, are the connector's to judge; its `judge` may know better about any of them.
 
 Whoever only reads may ask again, so `Unavailable` is retried here a few times. An action may not: when its request went
 out and no answer came, or a server failed over it, it may have happened: `Ambiguous`. Never retried here, unless the
@@ -68,6 +68,10 @@ class Turns(Protocol):
     async def wait(self) -> None: ...
 
 
+def _no_opinion(answer: httpx.Response) -> ConnectorError | None:
+    return None
+
+
 def _unobserved(host: str, outcome: str) -> None:
     """For a client whose requests nobody counts."""
 
@@ -83,15 +87,17 @@ class HostClient(httpx.AsyncClient):
         clock: Clock,
         purpose: Purpose = Purpose.READING,
         *,
+        judge: Callable[[httpx.Response], ConnectorError | None] = _no_opinion,
         observe: Callable[[str, str], None] = _unobserved,
         carrier: httpx.AsyncBaseTransport | None = None,
         timeout: httpx.Timeout = TIMEOUT,
     ) -> None:
         """`hosts` are base URLs; the first one is the client's own.
 
-        `observe` is told the host and what came of each request. `carrier` takes the place of the network, below all
-        of the manners.
+        `judge` knows error answers better than we do. `observe` is told the host and what came of each request.
+        `carrier` takes the place of the network, below all of the manners.
         """
+        self._judge = judge
         self._purpose = purpose
         self._observe = observe
         self._clock = clock
@@ -135,7 +141,8 @@ class HostClient(httpx.AsyncClient):
             raise self._counted(
                 request, Ambiguous("The vendor's answer did not arrive: the action may have happened.", detail=detail)
             ) from error
-        problem = self._problem(response, f"{what} answered {response.status_code}", repeatable)
+        known = self._judge(response) if response.is_error and response.is_closed else None
+        problem = known or self._problem(response, f"{what} answered {response.status_code}", repeatable)
         self.sent_unsafely |= not repeatable and (response.status_code < 400 or isinstance(problem, Ambiguous))
         if problem is not None:
             await response.aclose()

@@ -70,6 +70,7 @@ _BY_FLOW: dict[Flow, dict[str, str]] = {
         "ticket.created": "A support ticket was opened.",
         "ticket.updated": "State, priority or another property of a support ticket changed.",
         "ticket.solved": "A support ticket was solved.",
+        "task.updated": "State, owner or due date of somebody's task in another system changed.",
         "meeting.scheduled": "A meeting with somebody of the account was planned or moved.",
         "meeting.held": "A meeting with somebody of the account took place.",
         "meeting.missed": "A meeting that was agreed did not take place.",
@@ -77,6 +78,7 @@ _BY_FLOW: dict[Flow, dict[str, str]] = {
     },
     Flow.PEOPLE_GOVERNANCE: {
         "account.identified": "A vendor told what it knows of the account.",
+        "account.merged": "Two accounts of one vendor turned out to be one.",
         "account.created": "The account appeared in the product.",
         "account.deleted": "The account was removed from the product.",
         "person.identified": "A vendor told what it knows of a person.",

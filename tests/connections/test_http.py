@@ -196,3 +196,18 @@ async def test_a_dry_run_reads_and_changes_nothing(vendor: Vendor) -> None:
         with pytest.raises(WouldSend, match="It would send POST"):
             await trying.post("/thanks", json={"person": "p"})
     assert vendor.requests == ["GET /me"]
+
+
+async def test_a_connector_may_know_better_what_an_answer_means(vendor: Vendor) -> None:
+    """A 403 with a code that says "later" is a pause and not a missing permission; without an opinion it is ours."""
+
+    def judge(answer: httpx.Response) -> ConnectorError | None:
+        later = answer.json().get("code") == "SPENT"
+        return RateLimited("Later.", retry_after=timedelta(hours=1)) if later else None
+
+    pace = Pace(buckets("test", Rate(per_second=100_000), backfill=False))
+    async with HostClient([vendor.url], with_key, pace, SystemClock(), judge=judge) as http:
+        for body, error in (('{"code": "SPENT"}', RateLimited), ('{"code": "FORBIDDEN"}', Misconfigured)):
+            vendor.faults = [Response(body, 403)]
+            with pytest.raises(error):
+                await http.get("/me")

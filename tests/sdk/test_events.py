@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -36,3 +37,10 @@ def test_keys_are_compared_in_one_form() -> None:
     assert sdk.keys.domain("WWW.Acme.test") == sdk.Key("domain", "acme.test")
     assert sdk.keys.member_of(sdk.keys.group("g")) == sdk.Key("segment.group", "g", sdk.Relation.MEMBER)
     assert sdk.keys.external("stripe.customer", "cus_1").kind == "external:stripe.customer"
+
+
+def test_money_is_whole_minor_units_of_its_currency() -> None:
+    """Two decimals, or what ISO 4217 says; what is finer is rounded half to even."""
+    amounts = [("19.99", "EUR"), ("1999", "JPY"), ("1.999", "KWD"), ("0.125", "USD"), ("0.135", "USD")]
+    found = [sdk.Amount.of(Decimal(amount), currency).minor for amount, currency in amounts]
+    assert found == [1999, 1999, 1999, 12, 14]
