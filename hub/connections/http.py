@@ -116,7 +116,7 @@ class HostClient(httpx.AsyncClient):
                     detail=detail,
                 )
             case 429:
-                pause = retry_after(response.headers.get("retry-after"), self._clock.now())
+                pause = asked_pause(response.headers, self._clock.now())
                 return RateLimited("The vendor asks for a pause.", retry_after=pause, detail=detail)
             case 408 | 503:
                 return Unavailable("The vendor cannot answer now.", detail=detail)
@@ -158,6 +158,15 @@ class _Courier(httpx.AsyncBaseTransport):
 def origin(url: httpx.URL) -> tuple[str, str, int | None]:
     """Scheme, host and port, the port filled in (RFC 6454)."""
     return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme)
+
+
+def asked_pause(headers: httpx.Headers, now: datetime) -> timedelta | None:
+    """How long a 429 asks to wait, by `Retry-After` or `X-RateLimit-Reset` (unix seconds); None if it says neither."""
+    pause = retry_after(headers.get("retry-after"), now)
+    reset = headers.get("x-ratelimit-reset", "")
+    if pause is not None or not reset.isdecimal() or len(reset) > 12:
+        return pause
+    return min(max(timedelta(seconds=int(reset) - now.timestamp()), timedelta()), timedelta(days=1))
 
 
 def retry_after(value: str | None, now: datetime) -> timedelta | None:
