@@ -9,7 +9,8 @@ the connector does not declare, wherever a redirect may point. What comes back i
 
 Whoever only reads may ask again, so `Unavailable` is retried here a few times. An action may not: when its request went
 out and no answer came, or a server failed over it, it may have happened: `Ambiguous`. Never retried here, unless the
-method is idempotent (RFC 9110, 9.2.2) or the request carries an `Idempotency-Key`.
+method is idempotent (RFC 9110, 9.2.2) or the request carries an `Idempotency-Key`. Where even reading changes what
+comes next, a request has `extensions={"once": True}`: it is repeated only when it was plainly refused (429).
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ PATIENCE = timedelta(seconds=10)
 ATTEMPTS = 4
 RETRY_SECONDS = 20.0
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
+ONCE = "once"
+"""The extension of a request that a vendor answers otherwise the second time, e.g. with the page after the lost one."""
+
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
 
 
@@ -73,8 +77,9 @@ class HostClient(httpx.AsyncClient):
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send, retry what may be retried, and raise what the answer means."""
+        pause = _pause if ONCE not in request.extensions else _pause_of_refused
         async for attempt in stamina.retry_context(
-            on=_pause, attempts=ATTEMPTS, timeout=RETRY_SECONDS, wait_initial=0.3, wait_max=5.0, wait_jitter=0.3
+            on=pause, attempts=ATTEMPTS, timeout=RETRY_SECONDS, wait_initial=0.3, wait_max=5.0, wait_jitter=0.3
         ):
             with attempt:
                 return await self._send_once(request, **options)
@@ -201,6 +206,10 @@ def _pause(error: Exception) -> bool | timedelta:
     if isinstance(error, RateLimited) and error.retry_after is not None:
         return error.retry_after if error.retry_after <= PATIENCE else False
     return isinstance(error, Unavailable)
+
+
+def _pause_of_refused(error: Exception) -> bool | timedelta:
+    return isinstance(error, RateLimited) and _pause(error)
 
 
 def _counted(request: httpx.Request, error: ConnectorError) -> ConnectorError:

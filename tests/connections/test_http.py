@@ -12,7 +12,7 @@ import pytest
 import stamina
 from starlette.responses import JSONResponse, Response
 
-from hub.connections.http import HostClient, Purpose, origin, retry_after
+from hub.connections.http import HostClient, Purpose, asked_pause, origin, retry_after
 from hub.connections.pace import Pace, buckets
 from hub.kit.clock import SystemClock
 from hub.sdk import Rate
@@ -69,6 +69,16 @@ async def test_reading_is_retried(vendor: Vendor) -> None:
         vendor.faults = [Response(status_code=502)]
         assert (await http.post("/thanks", json={"person": "ann"})).status_code == 200
     assert len(vendor.requests) == 5
+
+
+async def test_what_is_asked_once_is_not_repeated(vendor: Vendor) -> None:
+    """Where a second request is answered otherwise, only one that was plainly refused is repeated."""
+    vendor.faults = [Response(status_code=429, headers={"retry-after": "0"}), Response(status_code=500)]
+    async with client([vendor.url]) as http:
+        with pytest.raises(Unavailable):
+            await http.get("/me", extensions={"once": True})
+        assert len(vendor.requests) == 2
+        assert (await http.get("/me", extensions={"once": True})).status_code == 200
 
 
 async def test_a_long_pause_is_somebody_elses_to_wait(vendor: Vendor) -> None:
@@ -166,3 +176,21 @@ def test_an_origin_is_scheme_host_and_port() -> None:
 def test_retry_after_is_seconds_or_a_date(value: Any, expected: timedelta | None) -> None:
     """Both forms of the header are understood, and nonsense is ignored."""
     assert retry_after(value, NOW) == expected
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"x-ratelimit-reset": str(int(NOW.timestamp()) + 7)}, 7),
+        ({"x-ratelimit-reset": str(int(NOW.timestamp()) - 7)}, 0),
+        ({"x-ratelimit-reset": str(int(NOW.timestamp()) + 7), "retry-after": "3"}, 3),
+        ({"x-ratelimit-reset": "999999999999"}, 86_400),
+        ({"x-ratelimit-reset": "soon"}, None),
+        ({"x-ratelimit-reset": "9" * 400}, None),
+        ({}, None),
+    ],
+)
+def test_a_window_that_begins_anew_is_waited_for(headers: dict[str, str], seconds: int | None) -> None:
+    """Without Retry-After a vendor may say when its window ends; nonsense is not believed."""
+    expected = None if seconds is None else timedelta(seconds=seconds)
+    assert asked_pause(httpx.Headers(headers), NOW) == expected

@@ -4,6 +4,7 @@ It is as strict as Intercom where a connector can be wrong: searches by day, one
 minute, no trace of merged contacts, no idempotency. Errors have Intercom's shape, `error.list`.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from hub.sandbox.intercom.workspace import ADMIN, Workspace
 from hub.sandbox.loopback import serve
 
 WINDOW: Final = 10
-SCROLL_LIVES: Final = 60
+SCROLL_LIVES: Final = 60.0
 SCROLL_PAGE: Final = 100
 VERSIONS: Final = frozenset({"2.7", "2.8", "2.9", "2.10", "2.11", "2.12", "2.13", "2.14"})
 
@@ -52,7 +53,8 @@ class IntercomDouble:
     """One workspace behind one access token.
 
     clock gives the present time: of rate windows, and of scrolls, which end a minute after they were last used.
-    per_window: requests that are answered in ten seconds (Intercom: 166); None allows any number.
+    per_window: requests that are answered in ten seconds (Intercom: 166); None allows any number. scroll_page and
+    scroll_lives: companies in a page of a scroll, and the seconds that it lives. delay: seconds that an answer takes.
     """
 
     def __init__(
@@ -64,6 +66,8 @@ class IntercomDouble:
         faults: Faults | None = None,
         per_window: int | None = None,
         scroll_page: int = SCROLL_PAGE,
+        scroll_lives: float = SCROLL_LIVES,
+        delay: float = 0.0,
     ) -> None:
         self.workspace = workspace
         self.token = token
@@ -71,6 +75,8 @@ class IntercomDouble:
         self.faults = faults or Faults()
         self.per_window = per_window
         self.scroll_page = scroll_page
+        self.scroll_lives = scroll_lives
+        self.delay = delay
         self.requests: list[str] = []
         self._window = (0, 0)
         self._scroll: _Scroll | None = None
@@ -97,6 +103,7 @@ class IntercomDouble:
             status, body = 400, self._refusal("parameter_invalid", str(error))
         except Refusal as refusal:
             status, body = refusal.status, self._refusal(refusal.code, refusal.message)
+        await asyncio.sleep(self.delay)
         return await spoil(
             Response(orjson.dumps(body), status, self._headers(), "application/json"), fault, self.faults
         )
@@ -179,7 +186,7 @@ class IntercomDouble:
     def _scrolled(self, param: str | None) -> Json:
         now = self.clock().timestamp()
         scroll = self._scroll
-        if scroll is not None and now - scroll.used > SCROLL_LIVES:
+        if scroll is not None and now - scroll.used > self.scroll_lives:
             scroll = self._scroll = None
         if param is None:
             if scroll is not None:

@@ -101,11 +101,11 @@ class Intercom(sdk.Connector[IntercomConfig]):
             if listed is None:
                 at = None
                 continue
-            if not listed["data"]:
-                yield sdk.Page([], None, complete=True)
-                return
             at = Scroll(scroll=str(listed["scroll_param"]), page=at.page + 1 if at else 1)
-            yield sdk.Page(listed["data"], at)
+            through = not listed["data"]
+            yield sdk.Page(listed["data"], at, complete=through)
+            if through:
+                return
 
     @companies.normalize
     def _(self, company: Company) -> Iterable[sdk.Event]:
@@ -251,8 +251,12 @@ class Intercom(sdk.Connector[IntercomConfig]):
                 return
 
     async def _scroll(self, at: Scroll | None) -> dict[str, Any] | None:
-        """The next page of a scroll; None when it has expired. Only one is open at a time, for a minute at most."""
-        answer = await self.http.get("/companies/scroll", params={"scroll_param": at.scroll} if at else None)
+        """The next page of a scroll; None when it has expired. Only one is open at a time, for a minute at most.
+
+        Whoever asks again for a page whose answer got lost is given the one behind it: so it is never asked again.
+        """
+        params = {"scroll_param": at.scroll} if at else None
+        answer = await self.http.get("/companies/scroll", params=params, extensions={"once": True})
         if answer.status_code == 400 and "scroll_exists" in _codes(answer):
             raise RateLimited("Intercom allows one scroll at a time; another one is open.", retry_after=SCROLL_LIVES)
         if answer.status_code in (400, 404) and at is not None:
