@@ -57,7 +57,10 @@ async def open_connector(
     kind, config = configured(kit.vault, row)
     pace = Pace(buckets(row.id, kind.rate, backfill=backfill), kit.queue.redis)
     mailbox = SqlMailbox(kit.transaction, row.id, kit.clock)
-    async with hosted(kind, config, mailbox=mailbox, pace=pace, clock=kit.clock, purpose=purpose) as opened:
+    private = kit.settings.private_targets
+    async with hosted(
+        kind, config, mailbox=mailbox, pace=pace, clock=kit.clock, purpose=purpose, private_targets=private
+    ) as opened:
         yield opened
 
 
@@ -70,12 +73,14 @@ async def hosted(
     pace: Pace,
     clock: Clock,
     purpose: Purpose = Purpose.READING,
+    private_targets: bool = False,
 ) -> AsyncIterator[tuple[Connector[Any], HostClient]]:
     """The same from its parts, for a connection that is not stored yet."""
 
     def authenticate(request: Any) -> Any:
         return connector.authenticate(request)
 
-    async with HostClient(kind.hosts(config), authenticate, pace, clock, purpose) as client:
+    hosts = kind.hosts(config)
+    async with HostClient(hosts, authenticate, pace, clock, purpose, private_targets=private_targets) as client:
         connector = kind(config, Host(http=client, mailbox=mailbox, clock=clock))
         yield connector, client

@@ -16,7 +16,7 @@ comes next, a request has `extensions={"once": True}`: it is repeated only when 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -28,6 +28,7 @@ import stamina
 
 from hub.connections import metrics
 from hub.connections.pace import Pace
+from hub.connections.targets import to_public_address
 from hub.kit.clock import Clock
 from hub.sdk.errors import Ambiguous, AuthExpired, ConnectorError, Misconfigured, RateLimited, Rejected, Unavailable
 
@@ -37,6 +38,7 @@ PATIENCE = timedelta(seconds=10)
 
 ATTEMPTS = 4
 RETRY_SECONDS = 20.0
+LONGEST_ANSWER = 65_536
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
 ONCE = "once"
 """The extension of a request that a vendor answers otherwise the second time, e.g. with the page after the lost one."""
@@ -45,10 +47,15 @@ NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx
 
 
 class Purpose(StrEnum):
-    """What a connector is opened for: reading, which may be repeated, or acting, which may not."""
+    """What a connector is opened for: reading, which may be repeated, acting, which may not, or delivering.
+
+    A delivery goes to an address that somebody entered: no redirect is followed, its answer is read up to
+    `LONGEST_ANSWER` and judged by the connector, and it is repeated by `delivering` alone.
+    """
 
     READING = "reading"
     ACTING = "acting"
+    DELIVERING = "delivering"
 
 
 class HostClient(httpx.AsyncClient):
@@ -61,22 +68,26 @@ class HostClient(httpx.AsyncClient):
         pace: Pace,
         clock: Clock,
         purpose: Purpose = Purpose.READING,
+        *,
+        private_targets: bool = True,
     ) -> None:
-        """`hosts` are base URLs; the first one is the client's own."""
+        """`hosts` are base URLs; the first one is the client's own. Without `private_targets` see `targets`."""
         self._purpose = purpose
         self._clock = clock
         self.sent_unsafely = False
         """Whether a request that may not be repeated has gone out, and was not plainly refused."""
         super().__init__(
             base_url=hosts[0] if hosts else "",
-            transport=_Courier(hosts, authenticate, pace),
+            transport=_Courier(hosts, authenticate, pace, purpose, private_targets),
             timeout=TIMEOUT,
-            follow_redirects=True,
+            follow_redirects=purpose is not Purpose.DELIVERING,
             headers={"user-agent": "journey-hub"},
         )
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send, retry what may be retried, and raise what the answer means."""
+        if self._purpose is Purpose.DELIVERING:
+            return await self._send_once(request, **options)
         pause = _pause if ONCE not in request.extensions else _pause_of_refused
         async for attempt in stamina.retry_context(
             on=pause, attempts=ATTEMPTS, timeout=RETRY_SECONDS, wait_initial=0.3, wait_max=5.0, wait_jitter=0.3
@@ -113,6 +124,11 @@ class HostClient(httpx.AsyncClient):
 
     def _problem(self, response: httpx.Response, detail: str, repeatable: bool) -> ConnectorError | None:
         match response.status_code:
+            case status if self._purpose is Purpose.DELIVERING and status not in (429, 503):
+                return None
+            case 429 | 503 if self._purpose is Purpose.DELIVERING:
+                pause = asked_pause(response.headers, self._clock.now())
+                return RateLimited("The receiver asks for a pause.", retry_after=pause, detail=detail)
             case 401:
                 return AuthExpired("The vendor no longer accepts the credentials: connect again.", detail=detail)
             case 403:
@@ -137,11 +153,18 @@ class _Courier(httpx.AsyncBaseTransport):
     """Carries one exchange, redirects included: to declared hosts only, authenticated, at the pace."""
 
     def __init__(
-        self, hosts: Sequence[str], authenticate: Callable[[httpx.Request], httpx.Request], pace: Pace
+        self,
+        hosts: Sequence[str],
+        authenticate: Callable[[httpx.Request], httpx.Request],
+        pace: Pace,
+        purpose: Purpose,
+        private_targets: bool,
     ) -> None:
         self._origins = frozenset(origin(httpx.URL(host)) for host in hosts)
         self._authenticate = authenticate
         self._pace = pace
+        self._delivers = purpose is Purpose.DELIVERING
+        self._private_targets = private_targets
         self._carrier: httpx.AsyncHTTPTransport | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -153,11 +176,43 @@ class _Courier(httpx.AsyncBaseTransport):
         if self._carrier is None:
             self._carrier = httpx.AsyncHTTPTransport(verify=_trust())
         await self._pace.wait()
-        return await self._carrier.handle_async_request(self._authenticate(request))
+        request = self._authenticate(request)
+        if not self._delivers:
+            return await self._carrier.handle_async_request(request)
+        if not self._private_targets:
+            request = await to_public_address(request)
+        return _bounded(await self._carrier.handle_async_request(request))
 
     async def aclose(self) -> None:
         if self._carrier is not None:
             await self._carrier.aclose()
+
+
+class _Beginning(httpx.AsyncByteStream):
+    """The first bytes of a body, whatever its length."""
+
+    def __init__(self, whole: httpx.AsyncByteStream) -> None:
+        self._whole = whole
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        left = LONGEST_ANSWER
+        async for part in self._whole:
+            yield part[:left]
+            left -= len(part)
+            if left <= 0:
+                return
+
+    async def aclose(self) -> None:
+        await self._whole.aclose()
+
+
+def _bounded(response: httpx.Response) -> httpx.Response:
+    """The response with the beginning of its body, as it is: unpacking could make it long again."""
+    assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101  # of an asynchronous transport
+    headers = [(name, value) for name, value in response.headers.raw if name.lower() != b"content-encoding"]
+    return httpx.Response(
+        response.status_code, headers=headers, stream=_Beginning(response.stream), extensions=response.extensions
+    )
 
 
 def origin(url: httpx.URL) -> tuple[str, str, int | None]:

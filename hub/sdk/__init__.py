@@ -23,7 +23,9 @@ from hub.sdk.connector import (
     Action,
     Connector,
     Endpoint,
+    Fact,
     Host,
+    Outlet,
     Page,
     Rate,
     Received,
@@ -32,7 +34,7 @@ from hub.sdk.connector import (
     Tombstone,
     Webhook,
 )
-from hub.sdk.declaring import action, endpoint, pushed, stream, webhook
+from hub.sdk.declaring import action, endpoint, outlet, pushed, stream, webhook
 from hub.sdk.events import Account, Amount, Change, Event, Flow, Key, Person, Relation, Subject
 from hub.sdk.mailbox import Mailbox, Message
 from hub.sdk.plugins import hookimpl
@@ -56,12 +58,14 @@ __all__ = [
     "Delivery",
     "Endpoint",
     "Event",
+    "Fact",
     "Flow",
     "HexHmac",
     "Host",
     "Key",
     "Mailbox",
     "Message",
+    "Outlet",
     "Page",
     "Person",
     "Rate",
@@ -82,6 +86,7 @@ __all__ = [
     "hookimpl",
     "keys",
     "matches_any",
+    "outlet",
     "pushed",
     "signed_at",
     "stream",
