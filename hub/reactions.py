@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hub.connections import service as connections
 from hub.kit import outbox, work
 from hub.kit.outbox import Fact
 from hub.kit.runtime import Kit
@@ -70,12 +71,17 @@ LEASE: Final = timedelta(seconds=60)
 
 
 async def drain_outbox(kit: Kit) -> int:
-    """Publish the next facts and react to them, in one transaction; then wake the readers. Returns how many."""
+    """Publish the next facts, react to them, and have them delivered, in one transaction; then wake the readers.
+
+    Returns how many.
+    """
     async with kit.transaction() as session:
         facts = await outbox.publish(session, limit=BATCH)
         now = kit.clock.now()
         for fact in facts:
             await _react_or_repeat(session, fact, now)
+        if facts:
+            await connections.wake(session, now=now)
     if facts:
         await kit.broadcast.announce(facts[-1].position)
     return len(facts)

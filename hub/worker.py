@@ -37,11 +37,13 @@ from hub.accounts.service import TO_SCORE
 from hub.connections import jobs as connections
 from hub.connections.lists import (
     DELIVERIES,
+    FACTS_TO_DELIVER,
     RAW_RECORDS,
     RECORDS_TO_FOLLOW_UP,
     RECORDS_TO_REFETCH,
     STREAMS_TO_SYNC,
 )
+from hub.connections.service import oldest_needed
 from hub.digests import jobs as digests
 from hub.digests.jobs import DIGESTS
 from hub.health import jobs as health
@@ -71,11 +73,12 @@ DRAINS: dict[str, Drain] = {
     reactions.TO_REPEAT: reactions.drain_facts_to_repeat,
     TO_ADVANCE: plays.drain_runs_to_advance,
     DIGESTS: digests.drain_digests,
+    FACTS_TO_DELIVER: connections.drain_facts_to_deliver,
 }
 """Every work list, in the order in which an event moves through them. A drain takes one batch and says how many entries
 it handled; 0 means that nothing is due."""
 
-LANES: dict[str, int] = {outbox.LIST: 1, STREAMS_TO_SYNC: 4, TO_ADVANCE: 4}
+LANES: dict[str, int] = {outbox.LIST: 1, STREAMS_TO_SYNC: 4, TO_ADVANCE: 4, FACTS_TO_DELIVER: 4}
 """How many drains of a list one process runs at once, where it is not `USUAL_LANES`: the relay is one in the whole
 fleet, talking with vendors mostly waits."""
 
@@ -275,9 +278,10 @@ async def workers(redis: Redis) -> dict[str, dict[str, Any]]:
 
 
 async def forget_facts(kit: Kit) -> None:
-    """Forget published facts that no reader resumes from any more."""
+    """Forget published facts that no reader resumes from any more, and no outlet has before it."""
     async with kit.transaction() as session:
-        await outbox.forget_before(session, kit.clock.now())
+        needed = await oldest_needed(session)
+        await outbox.forget_before(session, kit.clock.now(), needed_behind=needed)
 
 
 async def keep_house(crew: Crew) -> None:

@@ -50,7 +50,7 @@ def test_the_reference_lists_every_name_of_the_sdk() -> None:
     assert sorted(named(table(GUIDE, "name of `hub.sdk`"))) == sorted(sdk.__all__)
 
 
-@pytest.mark.parametrize("declaration", ["stream", "pushed", "webhook", "endpoint", "action"])
+@pytest.mark.parametrize("declaration", ["stream", "pushed", "webhook", "endpoint", "action", "outlet"])
 def test_the_reference_lists_every_parameter(declaration: str) -> None:
     """Of each decorator, as its signature has them."""
     listed = named(table(section("Declarations"), f"`{declaration}`"))

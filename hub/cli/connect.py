@@ -62,7 +62,7 @@ def add(
 
 @app.command("list")
 def list_connections(as_json: AsJson = False) -> None:
-    """Show every connection: whether it works, how fresh its streams are, and what could not be read."""
+    """Show every connection: whether it works, how fresh it is, what could not be read and what waits to go out."""
 
     async def command(kit: Kit) -> list[dict[str, Any]]:
         async with kit.reading() as session:
@@ -72,7 +72,8 @@ def list_connections(as_json: AsJson = False) -> None:
     if as_json:
         print_json(rows)
     else:
-        columns = ["name", "connector", "tenant", "status", "records", "last_read_at", "quarantined", "problem"]
+        columns = ["name", "connector", "tenant", "status", "records", "last_read_at", "quarantined"]
+        columns += ["delivered", "waiting", "problem"]
         print_table("Connections", columns, rows, empty="No connection yet. For example: hub connect add stripe")
 
 
@@ -86,6 +87,22 @@ def check(name: Name, as_json: AsJson = False) -> None:
 
     tenant = run(command)
     print_json({"connection": name, "tenant": tenant, "works": True}) if as_json else say(f"{name} works: {tenant}.")
+
+
+@app.command("set")
+def set_values(name: Name, values: Values = None, as_json: AsJson = False) -> None:
+    """Change some settings, e.g. a rotated secret; the others stay. `--set NAME=` takes one away."""
+    given = {key: value or None for key, value in _given(values or [], None).items()}
+    if not given:
+        raise Invalid("Nothing to change is given.", remedy="Write --set name=value.")
+
+    async def command(kit: Kit) -> None:
+        now = kit.clock.now()
+        async with kit.transaction() as session:
+            await connections.change(session, kit.vault, registry.current(), name, given, now=now)
+
+    run(command)
+    print_json({"connection": name, "changed": sorted(given)}) if as_json else say(f"{name} is changed.")
 
 
 @app.command()

@@ -59,7 +59,10 @@ async def open_connector(
     kind, config = configured(kit.vault, row)
     pace = Pace(buckets(row.id, kind.rate, backfill=backfill), kit.queue.redis)
     mailbox = SqlMailbox(kit.transaction, row.id, kit.clock)
-    async with hosted(kind, config, mailbox=mailbox, pace=pace, clock=kit.clock, purpose=purpose) as opened:
+    private = kit.settings.private_targets
+    async with hosted(
+        kind, config, mailbox=mailbox, pace=pace, clock=kit.clock, purpose=purpose, private_targets=private
+    ) as opened:
         yield opened
 
 
@@ -72,6 +75,7 @@ async def hosted(
     pace: Pace,
     clock: Clock,
     purpose: Purpose = Purpose.READING,
+    private_targets: bool = False,
 ) -> AsyncIterator[tuple[Connector[Any], HostClient]]:
     """The same from its parts, for a connection that is not stored yet."""
 
@@ -82,7 +86,14 @@ async def hosted(
         return connector.judge(answer)
 
     client = HostClient(
-        kind.hosts(config), authenticate, pace, clock, purpose, judge=judge, observe=metrics.vendor_request
+        kind.hosts(config),
+        authenticate,
+        pace,
+        clock,
+        purpose,
+        judge=judge,
+        observe=metrics.vendor_request,
+        private_targets=private_targets,
     )
     async with client:
         connector = kind(config, Host(http=client, mailbox=mailbox, clock=clock))

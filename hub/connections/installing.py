@@ -23,6 +23,7 @@ from hub.connections.configs import to_seal, validated, without_secrets
 from hub.connections.hosting import configured, hosted
 from hub.connections.mailbox import SqlMailbox
 from hub.connections.model import NAME, Connection, ConnectionStatus
+from hub.connections.outlets import close_outlet, open_outlet, try_again
 from hub.connections.pace import Pace, buckets
 from hub.connections.registry import Registry
 from hub.connections.scheduling import schedule_sync
@@ -38,7 +39,10 @@ from hub.sdk.secrecy import printable, secrets_of
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """A connection as a list shows it; `records` counts what was read, `quarantined` what could not be."""
+    """A connection as a list shows it; `records` counts what was read, `quarantined` what could not be.
+
+    `delivered` and `waiting` count the hub's facts that left through it, and those it has before it, of all topics.
+    """
 
     id: UUID
     name: str
@@ -50,6 +54,8 @@ class Installed:
     last_read_at: datetime | None
     records: int
     quarantined: int
+    delivered: int | None
+    waiting: int | None
 
 
 async def add(
@@ -93,6 +99,7 @@ async def add(
         raise _taken(error, name, connector) from None
     await audit(session, viewer, "connection.added", f"connection:{name}", {"connector": connector}, now=now)
     await schedule_sync(session, row.id, now=now)
+    await open_outlet(session, row.id, kind)
     return row
 
 
@@ -117,6 +124,7 @@ async def reconnect(
     row.status, row.problem = ConnectionStatus.ACTIVE, None
     await audit(session, viewer, "connection.reconnected", f"connection:{row.name}", {}, now=now)
     await schedule_sync(session, row.id, now=now)
+    await try_again(session, row.id, now=now)
     return row
 
 
@@ -136,7 +144,26 @@ async def check(
     if row.status == ConnectionStatus.PAUSED:
         row.status, row.problem = ConnectionStatus.ACTIVE, None
         await schedule_sync(session, row.id, now=now)
+    await try_again(session, row.id, now=now)
     return row
+
+
+async def change(
+    session: AsyncSession,
+    vault: Vault,
+    registry: Registry,
+    name: str,
+    changes: Mapping[str, Any],
+    *,
+    now: datetime,
+    viewer: Viewer = SYSTEM,
+) -> Connection:
+    """Give a connection some other settings, e.g. a new secret; the others stay. None takes a setting away."""
+    viewer.require(Role.ADMIN)
+    row = await find(session, name)
+    document = {**vault.open(row.sealed_config), **changes}
+    kept = {field: value for field, value in document.items() if value is not None}
+    return await reconnect(session, vault, registry, name, kept, now=now, viewer=viewer)
 
 
 async def pause(session: AsyncSession, connection_id: UUID, problem: str) -> None:
@@ -160,6 +187,7 @@ async def remove(
     row = await find(session, name)
     row.status, row.removed_at, row.problem = ConnectionStatus.REMOVED, now, None
     row.sealed_config = vault.seal(_forgotten(vault, row))
+    await close_outlet(session, row.id)
     await audit(session, viewer, "connection.removed", f"connection:{row.name}", {}, now=now)
     return row
 
@@ -177,11 +205,14 @@ async def listing(session: AsyncSession) -> list[Installed]:
     """The connections that were not removed, by name."""
     rows = await session.execute(
         text(
-            "SELECT c.id, c.name, c.connector, c.tenant, c.status, c.problem, c.created_at, "
+            "SELECT c.id, c.name, c.connector, c.tenant, c.status, c.created_at, "
+            "coalesce(c.problem, o.problem) AS problem, o.delivered, CASE WHEN o.position IS NOT NULL "
+            "THEN (SELECT count(*) FROM outbox WHERE outbox.position > o.position) END AS waiting, "
             "(SELECT max(updated_at) FROM checkpoint WHERE connection_id = c.id) AS last_read_at, "
             "(SELECT coalesce(sum(records), 0) FROM checkpoint WHERE connection_id = c.id) AS records, "
             "(SELECT count(*) FROM quarantine WHERE connection_id = c.id AND resolved_at IS NULL) AS quarantined "
-            "FROM connection c WHERE c.removed_at IS NULL ORDER BY c.name"
+            "FROM connection c LEFT JOIN outlet o ON o.connection_id = c.id "
+            "WHERE c.removed_at IS NULL ORDER BY c.name"
         )
     )
     return [
@@ -196,6 +227,8 @@ async def listing(session: AsyncSession) -> list[Installed]:
             last_read_at=row.last_read_at,
             records=int(row.records),
             quarantined=row.quarantined,
+            delivered=row.delivered,
+            waiting=row.waiting,
         )
         for row in rows
     ]

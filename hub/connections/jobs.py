@@ -13,9 +13,16 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from hub.connections.delivering import deliver
 from hub.connections.faults import described
 from hub.connections.following_up import Arrived, follow_up
-from hub.connections.lists import DELIVERIES, RECORDS_TO_FOLLOW_UP, RECORDS_TO_REFETCH, STREAMS_TO_SYNC
+from hub.connections.lists import (
+    DELIVERIES,
+    FACTS_TO_DELIVER,
+    RECORDS_TO_FOLLOW_UP,
+    RECORDS_TO_REFETCH,
+    STREAMS_TO_SYNC,
+)
 from hub.connections.reading import Ended, retry_in
 from hub.connections.receiving import give_up, read_deliveries, waiting
 from hub.connections.refetching import NotFetched, Wanted, refetch
@@ -28,10 +35,12 @@ from hub.sdk.secrecy import printable
 
 __all__ = [
     "DELIVERIES",
+    "FACTS_TO_DELIVER",
     "RECORDS_TO_FOLLOW_UP",
     "RECORDS_TO_REFETCH",
     "STREAMS_TO_SYNC",
     "drain_deliveries",
+    "drain_facts_to_deliver",
     "drain_records_to_follow_up",
     "drain_records_to_refetch",
     "drain_streams_to_sync",
@@ -48,6 +57,7 @@ LEASE = timedelta(seconds=30)
 RENEW_SECONDS = 10.0
 REFETCHES_AT_ONCE = 10
 FOLLOW_UPS_AT_ONCE = 10
+OUTLETS_AT_ONCE = 20
 NOT_INSTALLED = timedelta(minutes=10)
 DELIVERIES_FORGOTTEN_AT_ONCE = 2_000
 
@@ -99,6 +109,15 @@ async def drain_records_to_follow_up(kit: Kit) -> int:
         )
     async with _held(kit, claims):
         await asyncio.gather(*(_one(kit, claim, _follow_up) for claim in claims))
+    return len(claims)
+
+
+async def drain_facts_to_deliver(kit: Kit) -> int:
+    """Deliver facts through the outlets that have some before them, side by side, each for a few seconds."""
+    async with kit.transaction() as session:
+        claims = await work.claim(session, FACTS_TO_DELIVER, limit=OUTLETS_AT_ONCE, now=kit.clock.now(), lease=LEASE)
+    async with _held(kit, claims):
+        await asyncio.gather(*(_one(kit, claim, _deliver) for claim in claims))
     return len(claims)
 
 
@@ -207,6 +226,17 @@ async def _follow_up(kit: Kit, claim: work.Claim) -> None:
     await follow_up(kit, Arrived.parse(claim.key))
     async with kit.transaction() as session:
         await work.finish(session, [claim])
+
+
+async def _deliver(kit: Kit, claim: work.Claim) -> None:
+    rest = await deliver(kit, UUID(claim.key), seconds=SLICE_SECONDS)
+    async with kit.transaction() as session:
+        if rest.problem is not None and rest.until is not None:
+            await work.postpone(session, claim, until=rest.until, error=rest.problem)
+            return
+        await work.finish(session, [claim])
+        if rest.until is not None:
+            await work.mark(session, FACTS_TO_DELIVER, [claim.key], due_at=rest.until)
 
 
 async def _refetch(kit: Kit, claim: work.Claim) -> None:

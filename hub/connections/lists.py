@@ -14,3 +14,6 @@ RECORDS_TO_FOLLOW_UP = "records_to_follow_up"
 
 RAW_RECORDS = "raw_records"
 """Woken for by whoever stores raw records; the timeline drains it, from `raw_pending`."""
+
+FACTS_TO_DELIVER = "facts_to_deliver"
+"""Keys are ids of connections with an outlet; see `delivering`."""

@@ -27,6 +27,9 @@ sync_runs = Counter("hub_sync_runs", "Ends of a stretch of reading a stream.", [
 vendor_requests = Counter("hub_vendor_requests", "Requests sent to vendors, by what came back.", ["host", "outcome"])
 actions = Counter("hub_actions", "Actions asked of vendors.", ["action", "status"])
 quarantined = Counter("hub_quarantined", "Things put into quarantine.", ["stage", "stream"])
+facts_delivered = Counter(
+    "hub_facts_delivered", "Facts that left through outlets: delivered, or failed.", ["connector", "outcome"]
+)
 
 
 def vendor_request(host: str, outcome: str) -> None:

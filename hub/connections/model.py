@@ -70,6 +70,24 @@ class Checkpoint(Base):
     """The stream is not read until a person asks for it: too much of it could not be read."""
 
 
+class OutletState(Base):
+    """How far the hub's facts have left through a connection; the next one is the first behind `position`.
+
+    `failures` counts the attempts at that one since `failing_since`; it is not tried before `retry_at`.
+    """
+
+    __tablename__ = "outlet"
+
+    connection_id: Mapped[UUID] = mapped_column(ForeignKey("connection.id"), primary_key=True)
+    position: Mapped[int]
+    delivered: Mapped[int]
+    delivered_at: Mapped[datetime | None]
+    failures: Mapped[int]
+    failing_since: Mapped[datetime | None]
+    retry_at: Mapped[datetime | None]
+    problem: Mapped[str | None]
+
+
 class ListedRecord(Base):
     """A record that the running full refresh of a stream has listed; what it does not list is gone."""
 

@@ -5,7 +5,8 @@ Inside, each verb stands with its like: installing, scheduling, records, quarant
 
 from hub.connections.actions import ActionOutcome, Emitted, perform
 from hub.connections.hosting import open_connector, pure_connector
-from hub.connections.installing import Installed, add, check, find, listing, pause, reconnect, remove
+from hub.connections.installing import Installed, add, change, check, find, listing, pause, reconnect, remove
+from hub.connections.outlets import oldest_needed, wake
 from hub.connections.quarantine import Replayed, Stage, Unreadable, quarantine, replay_quarantine
 from hub.connections.reading import Ended, SyncOutcome
 from hub.connections.records import PendingRecord, claim_pending, still_arriving
@@ -25,10 +26,12 @@ __all__ = [
     "SyncOutcome",
     "Unreadable",
     "add",
+    "change",
     "check",
     "claim_pending",
     "find",
     "listing",
+    "oldest_needed",
     "open_connector",
     "pause",
     "perform",
@@ -41,4 +44,5 @@ __all__ = [
     "schedule_sync",
     "still_arriving",
     "sync_stream",
+    "wake",
 ]

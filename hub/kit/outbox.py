@@ -128,8 +128,17 @@ async def first_kept(session: AsyncSession) -> int:
     return int(found.scalar_one())
 
 
-async def forget_before(session: AsyncSession, now: datetime, *, keep: timedelta = timedelta(days=7)) -> None:
-    """Delete facts published longer ago than `keep`: readers resume from a position, not from history."""
+async def forget_before(
+    session: AsyncSession, now: datetime, *, keep: timedelta = timedelta(days=7), needed_behind: int | None = None
+) -> None:
+    """Delete facts published longer ago than `keep`: readers resume from a position, not from history.
+
+    With `needed_behind` those behind that position stay: somebody has not taken them yet.
+    """
     await session.execute(
-        text("DELETE FROM outbox WHERE position IS NOT NULL AND created_at < :before"), {"before": now - keep}
+        text(
+            "DELETE FROM outbox WHERE position IS NOT NULL AND created_at < :before "
+            "AND position <= coalesce(CAST(:needed AS bigint), position)"
+        ),
+        {"before": now - keep, "needed": needed_behind},
     )

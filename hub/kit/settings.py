@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     graphiql: bool = Field(True, description="Serve the GraphiQL explorer at /graphql.")
     introspection: bool = Field(True, description="Answer introspection queries.")
     cors_origins: list[str] = Field(default_factory=list, description="Origins that browsers may call from.")
+    private_targets: bool = Field(
+        False, description="Outgoing webhooks may go to private and loopback addresses, and without TLS."
+    )
     delivery_retention_days: int = Field(7, ge=1, description="How long processed webhook bodies are kept.")
 
     @field_validator("database_url")

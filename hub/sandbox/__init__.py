@@ -8,7 +8,7 @@ has to find it out.
     usage, messages, segment      what people do in the product, and the Segment client that sends it
     books, billing, clerk, shapes what a Stripe account holds, how it came about, how each API version shows it
     stripe, paging, refusals      the Stripe double; webhooks: its signed deliveries; synthetic: any number of records
-    salesforce, zendesk           the doubles of these, each in a folder of its own
+    salesforce, zendesk, intercom the doubles of these, each in a folder of its own
     product                       the customer's product with the in-app script
     live, sandbox                 traffic after the history, and all of it together
     faults                        rate limits, errors, time-outs, cut connections, expired credentials on demand

@@ -8,6 +8,7 @@ import hmac
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import httpx
 import orjson
@@ -17,6 +18,8 @@ from hub.sandbox.books import Event
 from hub.sandbox.chance import seeded
 from hub.sandbox.faults import Fault, Faults
 from hub.sandbox.shapes import render
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +35,11 @@ class Disorder:
     unordered: bool = False
     seed: int = 0
 
-    def applied_to(self, events: Sequence[Event]) -> list[Event]:
-        """The events as they arrive; each at least once."""
+    def applied_to(self, events: Sequence[T]) -> list[T]:
+        """What arrives, and when; each at least once."""
         rng = seeded(self.seed, "disorder")
-        punctual: list[Event] = []
-        late: list[Event] = []
+        punctual: list[T] = []
+        late: list[T] = []
         for event in events:
             (late if rng.random() < self.late else punctual).append(event)
         row = punctual + late

@@ -28,7 +28,9 @@ from hub.sdk.connector import (
     Action,
     Connector,
     Endpoint,
+    Fact,
     Host,
+    Outlet,
     Page,
     Rate,
     Received,
@@ -38,7 +40,7 @@ from hub.sdk.connector import (
     Tombstone,
     Webhook,
 )
-from hub.sdk.declaring import action, endpoint, pushed, stream, webhook
+from hub.sdk.declaring import action, endpoint, outlet, pushed, stream, webhook
 from hub.sdk.events import Account, Amount, Change, Event, Flow, Key, Person, Relation, Subject
 from hub.sdk.expecting import expect
 from hub.sdk.mailbox import Mailbox, Message
@@ -67,12 +69,14 @@ __all__ = [
     "Delivery",
     "Endpoint",
     "Event",
+    "Fact",
     "Flow",
     "HexHmac",
     "Host",
     "Key",
     "Mailbox",
     "Message",
+    "Outlet",
     "Page",
     "Person",
     "Rate",
@@ -96,6 +100,7 @@ __all__ = [
     "hookimpl",
     "keys",
     "matches_any",
+    "outlet",
     "pushed",
     "signed_at",
     "stream",

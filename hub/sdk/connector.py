@@ -1,4 +1,4 @@
-"""The shape of a connector: a class with a typed configuration, streams, webhooks, endpoints and actions.
+"""The shape of a connector: a class with a typed configuration, streams, webhooks, endpoints, actions and outlets.
 
 The decorators only describe; nothing runs at import. `read` and actions do I/O through what the host gives
 (`self.http`, `self.mailbox`, `self.clock`); `normalize` and `receive` are pure, so that polling, webhooks, backfill
@@ -151,6 +151,33 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that the hub decided, on its way out. `id` is the same however often it is delivered.
+
+    `topic` is `object.action` (`band.changed`), `key` the id of what it is about, `position` its place among all facts.
+    """
+
+    id: str
+    topic: str
+    key: str
+    payload: Mapping[str, Any]
+    position: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """A declared outlet: the hub's facts leave through it, one after another, each until it is delivered.
+
+    `topics(config)` are names or patterns with one `*` in place of the action (`alert.*`).
+    """
+
+    name: str
+    topics: Callable[[Any], Sequence[str]]
+    deliver: Callable[[Any, Fact], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
 class Host:
     """What the hub gives a connector for one run."""
 
@@ -181,6 +208,7 @@ class Connector(Generic[C]):
     webhooks: ClassVar[Mapping[str, Webhook]] = {}
     endpoints: ClassVar[Mapping[str, Endpoint]] = {}
     actions: ClassVar[Mapping[str, Action]] = {}
+    outlets: ClassVar[Mapping[str, Outlet]] = {}
 
     def __init__(self, config: C, host: Host | None = None) -> None:
         self.config = config
@@ -194,6 +222,7 @@ class Connector(Generic[C]):
         cls.webhooks = _declared(cls, Webhook)
         cls.endpoints = _declared(cls, Endpoint)
         cls.actions = _declared(cls, Action)
+        cls.outlets = _declared(cls, Outlet)
 
     @classmethod
     def hosts(cls, config: C) -> Sequence[str]:

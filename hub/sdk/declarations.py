@@ -36,6 +36,7 @@ def complaints(connector: type[Connector[Any]]) -> list[str]:
         *_streams(connector),
         *_doors(connector),
         *_actions(connector),
+        *_outlets(connector),
     ]
 
 
@@ -116,6 +117,12 @@ def _actions(connector: type[Connector[Any]]) -> Iterator[str]:
                 yield f"action {name}: {side} must be a pydantic model"
         if action.emits is not None:
             yield from _kinds([action.emits], f"action {name}", connector.id)
+
+
+def _outlets(connector: type[Connector[Any]]) -> Iterator[str]:
+    if len(connector.outlets) > 1:
+        named = ", ".join(sorted(connector.outlets))
+        yield f"outlets {named}: a connector has one, as its facts are in one order; tell topics apart inside of it"
 
 
 def _kinds(kinds: Iterable[str], place: str, connector_id: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The decorators that declare what a connector has: streams, webhooks, endpoints, actions. They only describe."""
+"""The decorators that declare what a connector has: streams, webhooks, endpoints, actions, outlets. No more."""
 
 from __future__ import annotations
 
@@ -8,7 +8,19 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from hub.sdk.connector import Action, Endpoint, Idempotency, Page, Received, Refetch, Stream, Tombstone, Webhook
+from hub.sdk.connector import (
+    Action,
+    Endpoint,
+    Fact,
+    Idempotency,
+    Outlet,
+    Page,
+    Received,
+    Refetch,
+    Stream,
+    Tombstone,
+    Webhook,
+)
 from hub.sdk.webhooks import Delivery, Reply, Signature
 
 R = TypeVar("R", bound=BaseModel)
@@ -149,6 +161,20 @@ def action(
             scopes=tuple(scopes),
             description=(run.__doc__ or "").strip().partition("\n")[0],
         )
+
+    return declare
+
+
+def outlet(*, topics: Callable[[Any], Sequence[str]]) -> Callable[[Callable[[Any, Fact], Awaitable[None]]], Outlet]:
+    """Declare that the hub's facts leave through the coroutine `deliver(self, fact)`; a connector has one outlet.
+
+    `topics(config)` says which, e.g. `["band.changed", "alert.*"]`. Facts come one at a time, in their order; the next
+    one when this returns. Whatever it raises, the same fact comes again, ever later; after days the connection pauses.
+    `Misconfigured` pauses it at once.
+    """
+
+    def declare(deliver: Callable[[Any, Fact], Awaitable[None]]) -> Outlet:
+        return Outlet(name=_name_of(deliver), topics=topics, deliver=deliver)
 
     return declare
 

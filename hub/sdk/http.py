@@ -9,7 +9,8 @@ the connector does not declare, wherever a redirect may point. What comes back i
 
 Whoever only reads may ask again, so `Unavailable` is retried here a few times. An action may not: when its request went
 out and no answer came, or a server failed over it, it may have happened: `Ambiguous`. Never retried here, unless the
-method is idempotent (RFC 9110, 9.2.2) or the request carries an `Idempotency-Key`.
+method is idempotent (RFC 9110, 9.2.2) or the request carries an `Idempotency-Key`. Where even reading changes what
+comes next, a request has `extensions={"once": True}`: it is repeated only when it was plainly refused (429).
 
 `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` count, for whatever is not on this machine itself.
 """
@@ -17,7 +18,7 @@ method is idempotent (RFC 9110, 9.2.2) or the request carries an `Idempotency-Ke
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -30,6 +31,7 @@ import stamina
 
 from hub.kit.clock import Clock
 from hub.sdk.errors import Ambiguous, AuthExpired, ConnectorError, Misconfigured, RateLimited, Rejected, Unavailable
+from hub.sdk.targets import to_public_address
 
 TIMEOUT = httpx.Timeout(15.0, connect=5.0)
 PATIENCE = timedelta(seconds=10)
@@ -39,16 +41,26 @@ ATTEMPTS = 4
 RETRY_SECONDS = 20.0
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 IDEMPOTENT = SAFE | {"PUT", "DELETE"}
+LONGEST_ANSWER = 65_536
+ONCE = "once"
+"""The extension of a request that a vendor answers otherwise the second time, e.g. with the page after the lost one."""
+
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
 
 
 class Purpose(StrEnum):
-    """What a connector is opened for: reading, which may be repeated, acting, which may not, or only trying to."""
+    """What a connector is opened for: reading, which may be repeated, acting, which may not, only trying to, or
+    delivering.
+
+    A delivery goes to an address that somebody entered: no redirect is followed, its answer is read up to
+    `LONGEST_ANSWER` and judged by the connector, and whoever delivers repeats it.
+    """
 
     READING = "reading"
     ACTING = "acting"
     TRYING = "trying"
     """A dry run: what would change something is not sent, but told by `WouldSend`."""
+    DELIVERING = "delivering"
 
 
 class WouldSend(ConnectorError):
@@ -91,11 +103,12 @@ class HostClient(httpx.AsyncClient):
         observe: Callable[[str, str], None] = _unobserved,
         carrier: httpx.AsyncBaseTransport | None = None,
         timeout: httpx.Timeout = TIMEOUT,
+        private_targets: bool = True,
     ) -> None:
         """`hosts` are base URLs; the first one is the client's own.
 
         `judge` knows error answers better than we do. `observe` is told the host and what came of each request.
-        `carrier` takes the place of the network, below all of the manners.
+        `carrier` takes the place of the network, below all of the manners. Without `private_targets` see `targets`.
         """
         self._judge = judge
         self._purpose = purpose
@@ -105,16 +118,19 @@ class HostClient(httpx.AsyncClient):
         """Whether a request that may not be repeated has gone out, and was not plainly refused."""
         super().__init__(
             base_url=hosts[0] if hosts else "",
-            transport=_Courier(hosts, authenticate, pace, carrier),
+            transport=_Courier(hosts, authenticate, pace, purpose, carrier, private_targets=private_targets),
             timeout=timeout,
-            follow_redirects=True,
+            follow_redirects=purpose is not Purpose.DELIVERING,
             headers={"user-agent": "journey-hub"},
         )
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send, retry what may be retried, and raise what the answer means."""
+        if self._purpose is Purpose.DELIVERING:
+            return await self._send_once(request, **options)
+        pause = _pause if ONCE not in request.extensions else _pause_of_refused
         async for attempt in stamina.retry_context(
-            on=_pause, attempts=ATTEMPTS, timeout=RETRY_SECONDS, wait_initial=0.3, wait_max=5.0, wait_jitter=0.3
+            on=pause, attempts=ATTEMPTS, timeout=RETRY_SECONDS, wait_initial=0.3, wait_max=5.0, wait_jitter=0.3
         ):
             with attempt:
                 return await self._send_once(request, **options)
@@ -159,6 +175,11 @@ class HostClient(httpx.AsyncClient):
 
     def _problem(self, response: httpx.Response, detail: str, repeatable: bool) -> ConnectorError | None:
         match response.status_code:
+            case status if self._purpose is Purpose.DELIVERING and status not in (429, 503):
+                return None
+            case 429 | 503 if self._purpose is Purpose.DELIVERING:
+                pause = asked_pause(response.headers, self._clock.now())
+                return RateLimited("The receiver asks for a pause.", retry_after=pause, detail=detail)
             case 401:
                 return AuthExpired("The vendor no longer accepts the credentials: connect again.", detail=detail)
             case 403:
@@ -167,7 +188,7 @@ class HostClient(httpx.AsyncClient):
                     detail=detail,
                 )
             case 429:
-                pause = retry_after(response.headers.get("retry-after"), self._clock.now())
+                pause = asked_pause(response.headers, self._clock.now())
                 return RateLimited("The vendor asks for a pause.", retry_after=pause, detail=detail)
             case 408 | 503:
                 return Unavailable("The vendor cannot answer now.", detail=detail)
@@ -187,11 +208,16 @@ class _Courier(httpx.AsyncBaseTransport):
         hosts: Sequence[str],
         authenticate: Callable[[httpx.Request], httpx.Request],
         pace: Turns,
+        purpose: Purpose,
         carrier: httpx.AsyncBaseTransport | None,
+        *,
+        private_targets: bool,
     ) -> None:
         self._origins = frozenset(origin(httpx.URL(host)) for host in hosts)
         self._authenticate = authenticate
         self._pace = pace
+        self._delivers = purpose is Purpose.DELIVERING
+        self._private_targets = private_targets
         self._given = carrier
         self._carriers: dict[str | None, httpx.AsyncHTTPTransport] = {}
 
@@ -202,7 +228,13 @@ class _Courier(httpx.AsyncBaseTransport):
                 detail=f"{request.method} to an undeclared origin; declared: {sorted(map(str, self._origins))}",
             )
         await self._pace.wait()
-        return await self._carrier(request.url).handle_async_request(self._authenticate(request))
+        request = self._authenticate(request)
+        carrier = self._carrier(request.url)
+        if not self._delivers:
+            return await carrier.handle_async_request(request)
+        if not self._private_targets:
+            request = await to_public_address(request)
+        return _bounded(await carrier.handle_async_request(request))
 
     def _carrier(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
         if self._given is not None:
@@ -226,9 +258,45 @@ def proxy_for(url: httpx.URL) -> str | None:
     return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
 
 
+class _Beginning(httpx.AsyncByteStream):
+    """The first bytes of a body, whatever its length."""
+
+    def __init__(self, whole: httpx.AsyncByteStream) -> None:
+        self._whole = whole
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        left = LONGEST_ANSWER
+        async for part in self._whole:
+            yield part[:left]
+            left -= len(part)
+            if left <= 0:
+                return
+
+    async def aclose(self) -> None:
+        await self._whole.aclose()
+
+
+def _bounded(response: httpx.Response) -> httpx.Response:
+    """The response with the beginning of its body, as it is: unpacking could make it long again."""
+    assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101  # of an asynchronous transport
+    headers = [(name, value) for name, value in response.headers.raw if name.lower() != b"content-encoding"]
+    return httpx.Response(
+        response.status_code, headers=headers, stream=_Beginning(response.stream), extensions=response.extensions
+    )
+
+
 def origin(url: httpx.URL) -> tuple[str, str, int | None]:
     """Scheme, host and port, the port filled in (RFC 6454)."""
     return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme)
+
+
+def asked_pause(headers: httpx.Headers, now: datetime) -> timedelta | None:
+    """How long a 429 asks to wait, by `Retry-After` or `X-RateLimit-Reset` (unix seconds); None if it says neither."""
+    pause = retry_after(headers.get("retry-after"), now)
+    reset = headers.get("x-ratelimit-reset", "")
+    if pause is not None or not reset.isdecimal() or len(reset) > 12:
+        return pause
+    return min(max(timedelta(seconds=int(reset) - now.timestamp()), timedelta()), timedelta(days=1))
 
 
 def retry_after(value: str | None, now: datetime) -> timedelta | None:
@@ -263,6 +331,10 @@ def _pause(error: Exception) -> bool | timedelta:
     if isinstance(error, RateLimited) and error.retry_after is not None:
         return error.retry_after if error.retry_after <= PATIENCE else False
     return isinstance(error, Unavailable)
+
+
+def _pause_of_refused(error: Exception) -> bool | timedelta:
+    return isinstance(error, RateLimited) and _pause(error)
 
 
 @cache

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretBytes, SecretStr
 
-from hub.sdk.connector import Action, Connector, Endpoint, Idempotency, Stream, Tier, Webhook
+from hub.sdk.connector import Action, Connector, Endpoint, Idempotency, Outlet, Stream, Tier, Webhook
 
 
 class _Part(BaseModel):
@@ -66,6 +66,13 @@ class ActionPromise(_Part):
     scopes: list[str]
 
 
+class OutletPromise(_Part):
+    """The hub's facts leave through it, in their order."""
+
+    name: str
+    description: str
+
+
 class Manifest(_Part):
     """All that a connector promises."""
 
@@ -86,6 +93,7 @@ class Manifest(_Part):
     webhooks: list[WebhookPromise]
     endpoints: list[EndpointPromise]
     actions: list[ActionPromise]
+    outlets: list[OutletPromise]
 
 
 def manifest_of(connector: type[Connector[Any]]) -> Manifest:
@@ -108,6 +116,7 @@ def manifest_of(connector: type[Connector[Any]]) -> Manifest:
         webhooks=[_webhook(webhook) for _, webhook in sorted(connector.webhooks.items())],
         endpoints=[_endpoint(endpoint) for _, endpoint in sorted(connector.endpoints.items())],
         actions=actions,
+        outlets=[_outlet(outlet) for _, outlet in sorted(connector.outlets.items())],
     )
 
 
@@ -147,6 +156,11 @@ def _action(action: Action) -> ActionPromise:
         destructive=action.destructive,
         scopes=sorted(action.scopes),
     )
+
+
+def _outlet(outlet: Outlet) -> OutletPromise:
+    said = (outlet.deliver.__doc__ or "").strip().partition("\n")[0]
+    return OutletPromise(name=outlet.name, description=said)
 
 
 def _hosts(connector: type[Connector[Any]]) -> list[str] | None:

@@ -114,6 +114,18 @@ class StandardWebhooks:
 
     tolerance: timedelta = TOLERANCE
 
+    def headers(self, message_id: str, at: datetime, body: bytes, secrets: Sequence[str]) -> dict[str, str]:
+        """The three headers of a message that is sent, signed with each secret: two while one is rotated.
+
+        Raises `Misconfigured` for a secret that is not base64.
+        """
+        seconds = str(int(at.timestamp()))
+        return {
+            "webhook-id": message_id,
+            "webhook-timestamp": seconds,
+            "webhook-signature": " ".join(f"v1,{one}" for one in _signatures(message_id, seconds, body, secrets)),
+        }
+
     def verify(self, delivery: Delivery, secrets: Sequence[str]) -> None:
         try:
             message_id = delivery.headers["webhook-id"]
@@ -122,7 +134,7 @@ class StandardWebhooks:
         except KeyError as missing:
             raise BadSignature(f"The header {missing.args[0]} is missing.") from None
         check_age(signed_at(timestamp), delivery.received_at, self.tolerance)
-        expected = [_standard(message_id, timestamp, delivery.body, key).encode() for key in secrets]
+        expected = [one.encode() for one in _signatures(message_id, timestamp, delivery.body, secrets)]
         given = [one.removeprefix("v1,").encode() for one in signatures.split() if one.startswith("v1,")]
         if not matches_any(expected, given):
             raise BadSignature("The signature does not fit the body.")
@@ -130,15 +142,13 @@ class StandardWebhooks:
     def sign(self, delivery: Delivery, secret: str) -> Delivery:
         """The delivery with its three headers; a `webhook-id` that it has stays, another follows from the body."""
         message_id = delivery.headers.get("webhook-id", f"msg_{hashlib.sha256(delivery.body).hexdigest()[:24]}")
-        timestamp = str(int(delivery.received_at.timestamp()))
-        signature = f"v1,{_standard(message_id, timestamp, delivery.body, secret)}"
-        signed = {"webhook-id": message_id, "webhook-timestamp": timestamp, "webhook-signature": signature}
+        signed = self.headers(message_id, delivery.received_at, delivery.body, [secret])
         return replace(delivery, headers={**delivery.headers, **signed})
 
 
-def _standard(message_id: str, timestamp: str, body: bytes, secret: str) -> str:
+def _signatures(message_id: str, timestamp: str, body: bytes, secrets: Sequence[str]) -> list[str]:
     signed = f"{message_id}.{timestamp}.".encode() + body
-    return base64.b64encode(hmac.new(_decoded(secret), signed, hashlib.sha256).digest()).decode()
+    return [base64.b64encode(hmac.new(_decoded(key), signed, hashlib.sha256).digest()).decode() for key in secrets]
 
 
 def _decoded(secret: str) -> bytes:

@@ -17,7 +17,7 @@ from hub.kit.clock import SystemClock
 from hub.kit.loopback import serve
 from hub.sdk import Rate
 from hub.sdk.errors import Ambiguous, AuthExpired, ConnectorError, Misconfigured, RateLimited, Unavailable
-from hub.sdk.http import HostClient, Purpose, WouldSend, origin, proxy_for, retry_after
+from hub.sdk.http import HostClient, Purpose, WouldSend, asked_pause, origin, proxy_for, retry_after
 from tests.connections.vendor import API_KEY, Vendor
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -70,6 +70,16 @@ async def test_reading_is_retried(vendor: Vendor) -> None:
         vendor.faults = [Response(status_code=502)]
         assert (await http.post("/thanks", json={"person": "ann"})).status_code == 200
     assert len(vendor.requests) == 5
+
+
+async def test_what_is_asked_once_is_not_repeated(vendor: Vendor) -> None:
+    """Where a second request is answered otherwise, only one that was plainly refused is repeated."""
+    vendor.faults = [Response(status_code=429, headers={"retry-after": "0"}), Response(status_code=500)]
+    async with client([vendor.url]) as http:
+        with pytest.raises(Unavailable):
+            await http.get("/me", extensions={"once": True})
+        assert len(vendor.requests) == 2
+        assert (await http.get("/me", extensions={"once": True})).status_code == 200
 
 
 async def test_a_long_pause_is_somebody_elses_to_wait(vendor: Vendor) -> None:
@@ -211,3 +221,21 @@ async def test_a_connector_may_know_better_what_an_answer_means(vendor: Vendor) 
             vendor.faults = [Response(body, 403)]
             with pytest.raises(error):
                 await http.get("/me")
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"x-ratelimit-reset": str(int(NOW.timestamp()) + 7)}, 7),
+        ({"x-ratelimit-reset": str(int(NOW.timestamp()) - 7)}, 0),
+        ({"x-ratelimit-reset": str(int(NOW.timestamp()) + 7), "retry-after": "3"}, 3),
+        ({"x-ratelimit-reset": "999999999999"}, 86_400),
+        ({"x-ratelimit-reset": "soon"}, None),
+        ({"x-ratelimit-reset": "9" * 400}, None),
+        ({}, None),
+    ],
+)
+def test_a_window_that_begins_anew_is_waited_for(headers: dict[str, str], seconds: int | None) -> None:
+    """Without Retry-After a vendor may say when its window ends; nonsense is not believed."""
+    expected = None if seconds is None else timedelta(seconds=seconds)
+    assert asked_pause(httpx.Headers(headers), NOW) == expected

@@ -12,9 +12,9 @@ from hub.sdk.events import KIND
 from hub.sdk.kinds import KINDS, flow_of
 
 SURFACE = """
-Account Action Amount Change Connector Delivery Endpoint Event Flow HexHmac Host Key Mailbox Message Page Person Rate
-Received Refetch Relation Reply Signature Signing StandardWebhooks Stream Subject Tier Tombstone Webhook action
-check_age endpoint errors expect hookimpl keys matches_any pushed signed_at stream testing webhook
+Account Action Amount Change Connector Delivery Endpoint Event Fact Flow HexHmac Host Key Mailbox Message Outlet Page
+Person Rate Received Refetch Relation Reply Signature Signing StandardWebhooks Stream Subject Tier Tombstone Webhook
+action check_age endpoint errors expect hookimpl keys matches_any outlet pushed signed_at stream testing webhook
 """
 
 

@@ -19,8 +19,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hub.sandbox.faults import Fault, Faults, spoil
 from hub.kit.loopback import serve
+from hub.sandbox.faults import Fault, Faults, spoil
 from hub.sandbox.salesforce.bulk import Bulk
 from hub.sandbox.salesforce.ids import make_id
 from hub.sandbox.salesforce.org import Org, Record

@@ -17,8 +17,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hub.sandbox.faults import Fault, Faults, spoil
 from hub.kit.loopback import serve
+from hub.sandbox.faults import Fault, Faults, spoil
 from hub.sandbox.zendesk.desk import Desk, Row
 from hub.sandbox.zendesk.exports import by_cursor, by_time
 from hub.sandbox.zendesk.refusals import Refusal

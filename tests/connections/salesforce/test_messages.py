@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
 import pytest
-from hub.kit.loopback import serve
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
@@ -14,6 +13,7 @@ from hub.connections.jobs import drain_deliveries, drain_records_to_refetch
 from hub.connections.model import Connection
 from hub.connections.webhooks import Intake
 from hub.kit.clock import FrozenClock
+from hub.kit.loopback import serve
 from hub.kit.runtime import Kit
 from hub.sandbox import Fault, OutboundMessages, Sandbox
 from hub.sandbox.salesforce import Record

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hub.kit.loopback import serve
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
@@ -16,6 +15,7 @@ from hub.connections.jobs import drain_deliveries, drain_records_to_refetch
 from hub.connections.model import ActionStatus, Connection
 from hub.connections.webhooks import Intake
 from hub.kit.clock import FrozenClock
+from hub.kit.loopback import serve
 from hub.kit.runtime import Kit
 from hub.sandbox import Fault, Sandbox, ZendeskWebhook
 from hub.sandbox.zendesk import Row
