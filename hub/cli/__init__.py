@@ -19,6 +19,7 @@ COMMANDS = {
     "connect": "hub.cli.connect:app",
     "sync": "hub.cli.sync:sync",
     "quarantine": "hub.cli.quarantine:app",
+    "replay": "hub.cli.replay:replay",
     "token": "hub.cli.token:app",
     "health": "hub.cli.health:app",
     "plugin": "hub.cli.plugin:app",

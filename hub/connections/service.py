@@ -6,7 +6,7 @@ Inside, each verb stands with its like: installing, scheduling, records, quarant
 from hub.connections.actions import ActionOutcome, Emitted, perform
 from hub.connections.hosting import open_connector, pure_connector
 from hub.connections.installing import Installed, add, check, find, listing, pause, reconnect, remove
-from hub.connections.quarantine import Replayed, Stage, Unreadable, quarantine, replay_quarantine
+from hub.connections.quarantine import Replayed, Stage, Unreadable, quarantine, replay_quarantine, resolve_normalized
 from hub.connections.reading import Ended, SyncOutcome
 from hub.connections.records import PendingRecord, claim_pending, still_arriving
 from hub.connections.scheduling import StreamKey, schedule_missing, schedule_sync
@@ -37,6 +37,7 @@ __all__ = [
     "reconnect",
     "remove",
     "replay_quarantine",
+    "resolve_normalized",
     "schedule_missing",
     "schedule_sync",
     "still_arriving",

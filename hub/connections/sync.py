@@ -51,12 +51,13 @@ PAGE_SECONDS = 45.0
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is, for whoever watches."""
+    """How far a run is, for whoever watches: what it has read, and the cursor that is kept with it."""
 
     stream: str
     backfill: bool
     pages: int
     records: int
+    cursor: dict[str, Any] | None = None
 
 
 class Overtaken(Exception):
@@ -166,7 +167,8 @@ async def _read(
         async for page in pages:
             await _keep(run, page)
             if progress is not None:
-                progress(Progress(run.key.stream, run.key.backfill, run.outcome.pages, run.outcome.records))
+                done = run.outcome
+                progress(Progress(run.key.stream, run.key.backfill, done.pages, done.records, run.stored))
             if page.complete:
                 return Ended.DONE
             if until is not None and time.monotonic() >= until:

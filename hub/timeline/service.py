@@ -14,7 +14,7 @@ from hub.accounts import service as accounts
 from hub.sdk.events import Subject
 from hub.timeline import recording
 from hub.timeline.fingerprint import fingerprint
-from hub.timeline.remapping import Remapped, remap
+from hub.timeline.replaying import Replayed, ReplayProgress, replay
 from hub.timeline.rows import EventRecord, Fact, fact_record
 from hub.timeline.things import Thing, things
 
@@ -22,13 +22,14 @@ __all__ = [
     "EventRecord",
     "Fact",
     "Recorded",
-    "Remapped",
+    "ReplayProgress",
+    "Replayed",
     "Thing",
     "append_fact",
     "append_facts",
     "fingerprint",
     "record",
-    "remap",
+    "replay",
     "things",
 ]
 
