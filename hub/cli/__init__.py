@@ -17,6 +17,7 @@ COMMANDS = {
     "worker": "hub.cli.serving:worker",
     "db": "hub.cli.database:app",
     "connect": "hub.cli.connect:app",
+    "import": "hub.cli.importing:import_file",
     "sync": "hub.cli.sync:sync",
     "quarantine": "hub.cli.quarantine:app",
     "replay": "hub.cli.replay:replay",

@@ -30,6 +30,10 @@ from hub.kit.ids import derived_id
 log = structlog.get_logger()
 
 
+CORRECTED_AT_ONCE = 5_000
+"""So many open entries are looked through for rows that come again."""
+
+
 class Stage(StrEnum):
     """Where it failed: in `receive`, against the record's model, or in `normalize`."""
 
@@ -142,6 +146,36 @@ async def resolve_normalized(session: AsyncSession, records: Sequence[Normalized
             "versions": [record.version for record in records],
         },
     )
+
+
+async def resolve_rows(
+    session: AsyncSession, connection_id: UUID, stream: str, keys: Iterable[str | None], *, now: datetime
+) -> None:
+    """Close the entries of a file's rows that had one of these keys: the rows come again."""
+    known = {key for key in keys if key}
+    waiting = await session.execute(
+        select(Quarantine.id, Quarantine.payload)
+        .where(
+            Quarantine.connection_id == connection_id,
+            Quarantine.resolved_at.is_(None),
+            Quarantine.stage == Stage.RECORD,
+            Quarantine.stream == stream,
+        )
+        .order_by(Quarantine.last_seen_at.desc())
+        .limit(CORRECTED_AT_ONCE)
+    )
+    again = [entry for entry, payload in waiting.all() if _key_of(payload) in known]
+    if again:
+        await resolve(session, again, now=now)
+
+
+def _key_of(payload: bytes) -> str | None:
+    try:
+        row = payloads.loads(payload)
+    except ValueError:
+        return None
+    key = row.get("key") if isinstance(row, dict) else None
+    return key if isinstance(key, str) else None
 
 
 async def replay_quarantine(

@@ -6,19 +6,38 @@ Inside, each verb stands with its like: installing, scheduling, records, quarant
 from hub.connections.actions import ActionOutcome, Emitted, perform
 from hub.connections.hosting import open_connector, pure_connector
 from hub.connections.installing import Installed, add, check, find, listing, pause, reconnect, remove
-from hub.connections.quarantine import Replayed, Stage, Unreadable, quarantine, replay_quarantine, resolve_normalized
+from hub.connections.quarantine import (
+    Replayed,
+    Stage,
+    Unreadable,
+    quarantine,
+    replay_quarantine,
+    resolve_normalized,
+    resolve_rows,
+)
 from hub.connections.reading import Ended, SyncOutcome
-from hub.connections.records import PendingRecord, claim_pending, still_arriving
+from hub.connections.records import (
+    BadRow,
+    PendingRecord,
+    RawRow,
+    claim_pending,
+    put_before_timeline,
+    read_row,
+    still_arriving,
+    store,
+)
 from hub.connections.scheduling import StreamKey, schedule_missing, schedule_sync
 from hub.connections.sync import Progress, sync_stream
 
 __all__ = [
     "ActionOutcome",
+    "BadRow",
     "Emitted",
     "Ended",
     "Installed",
     "PendingRecord",
     "Progress",
+    "RawRow",
     "Replayed",
     "Stage",
     "StreamKey",
@@ -33,13 +52,17 @@ __all__ = [
     "pause",
     "perform",
     "pure_connector",
+    "put_before_timeline",
     "quarantine",
+    "read_row",
     "reconnect",
     "remove",
     "replay_quarantine",
     "resolve_normalized",
+    "resolve_rows",
     "schedule_missing",
     "schedule_sync",
     "still_arriving",
+    "store",
     "sync_stream",
 ]

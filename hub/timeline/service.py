@@ -14,6 +14,7 @@ from hub.accounts import service as accounts
 from hub.sdk.events import Subject
 from hub.timeline import recording
 from hub.timeline.fingerprint import fingerprint
+from hub.timeline.importing import Imported, import_rows
 from hub.timeline.replaying import Replayed, ReplayProgress, replay
 from hub.timeline.rows import EventRecord, Fact, fact_record
 from hub.timeline.things import Thing, things
@@ -21,6 +22,7 @@ from hub.timeline.things import Thing, things
 __all__ = [
     "EventRecord",
     "Fact",
+    "Imported",
     "Recorded",
     "ReplayProgress",
     "Replayed",
@@ -28,6 +30,7 @@ __all__ = [
     "append_fact",
     "append_facts",
     "fingerprint",
+    "import_rows",
     "record",
     "replay",
     "things",
