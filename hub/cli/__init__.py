@@ -22,6 +22,7 @@ COMMANDS = {
     "quarantine": "hub.cli.quarantine:app",
     "replay": "hub.cli.replay:replay",
     "token": "hub.cli.token:app",
+    "sandbox": "hub.cli.sandbox:sandbox",
     "health": "hub.cli.health:app",
     "plugin": "hub.cli.plugin:app",
     "schema": "hub.cli.schema:app",
