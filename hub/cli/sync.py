@@ -59,7 +59,8 @@ async def _read(kit: Kit, progress: Progress, connection: connections.Installed,
 
     def note(page: connections.Progress) -> None:
         what = f"{name} (history)" if page.backfill else name
-        progress.update(task, description=what, completed=page.records, note=_place(page.cursor))
+        told = [f"{page.earlier:,} before"] if page.earlier else []
+        progress.update(task, description=what, completed=page.records, note=" · ".join([*told, _place(page.cursor)]))
 
     outcome = await connections.sync_stream(kit, connection.id, stream, backfill=backfill, progress=note)
     progress.update(

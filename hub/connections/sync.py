@@ -58,6 +58,8 @@ class Progress:
     pages: int
     records: int
     cursor: dict[str, Any] | None = None
+    earlier: int = 0
+    """What earlier runs of the same backfill have read."""
 
 
 class Overtaken(Exception):
@@ -84,6 +86,7 @@ class Run:
     refreshing: bool
     """A full refresh begins: all is listed anew, whatever cursor is stored."""
     outcome: SyncOutcome
+    earlier: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,8 @@ async def _begin(kit: Kit, connection_id: UUID, name: str, backfill: bool) -> Ru
         outcome = replace(outcome, ended=Ended.PAUSED, problem=problem)
     elif checkpoint.paused:
         outcome = replace(outcome, ended=Ended.PAUSED, problem=checkpoint.problem)
-    return Run(kit, row, stream, key, checkpoint.cursor, stream.full_refresh and checkpoint.done, outcome)
+    earlier = checkpoint.records if key.backfill else 0
+    return Run(kit, row, stream, key, checkpoint.cursor, stream.full_refresh and checkpoint.done, outcome, earlier)
 
 
 async def _read(
@@ -168,7 +172,7 @@ async def _read(
             await _keep(run, page)
             if progress is not None:
                 done = run.outcome
-                progress(Progress(run.key.stream, run.key.backfill, done.pages, done.records, run.stored))
+                progress(Progress(run.key.stream, run.key.backfill, done.pages, done.records, run.stored, run.earlier))
             if page.complete:
                 return Ended.DONE
             if until is not None and time.monotonic() >= until:
