@@ -12,8 +12,8 @@ COPY plugins ./plugins
 COPY examples/blueprints ./examples/blueprints
 COPY examples/queries ./examples/queries
 RUN python -m venv /opt/hub \
- && /opt/hub/bin/pip install . ./plugins/segment ./plugins/stripe ./plugins/salesforce ./plugins/zendesk ./plugins/inapp \
-      ./plugins/email
+ && /opt/hub/bin/pip install . ./plugins/segment ./plugins/stripe ./plugins/salesforce ./plugins/zendesk ./plugins/intercom \
+      ./plugins/inapp ./plugins/email ./plugins/webhook_out ./plugins/csv
 
 FROM python:3.12-slim
 ENV PATH=/opt/hub/bin:$PATH \

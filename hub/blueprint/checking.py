@@ -20,6 +20,8 @@ from hub.blueprint.schemas import keys_at
 from hub.blueprint.values import NAME_PATTERN
 
 FORMAT = 1
+DOCUMENT = "document"
+"""Under this name a section's validators find the whole document in their context."""
 HEADER = ("blueprint", "name")
 _MISSING = "is required"
 _FORMS = {NAME_PATTERN: "must be made of lower-case letters, digits and underscores, and begin with a letter"}
@@ -118,7 +120,7 @@ def _header(document: Mapping[str, Any], sections: Mapping[str, type[BaseModel]]
 def _section(document: Mapping[str, Any], name: str, model: type[Section]) -> Section:
     content = document.get(name)
     try:
-        section = model.model_validate({} if content is None else content)
+        section = model.model_validate({} if content is None else content, context={DOCUMENT: document})
     except ValidationError as invalid:
         schema = model.model_json_schema()
         errors = invalid.errors(include_url=False)

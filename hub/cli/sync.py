@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Annotated, Any
 
 import typer
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
-from hub.accounts.service import TO_SCORE
-from hub.cli.console import AsJson, err, print_json, say
+from hub.cli.console import AsJson, print_json, say
+from hub.cli.progress import bar, carry_through
 from hub.cli.session import run
 from hub.connections import registry
 from hub.connections import service as connections
-from hub.kit import work
 from hub.kit.errors import NotFound
 from hub.kit.runtime import Kit
-from hub.worker import drain_all
 
 
 def sync(
@@ -34,26 +31,13 @@ def sync(
             found = [one for one in await connections.listing(session) if connection in (None, one.name)]
         if connection and not found:
             raise NotFound(f"There is no connection {connection!r}.", remedy="List them: hub connect list")
-        columns = (
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            TextColumn("{task.fields[note]}"),
-            TimeElapsedColumn(),
-        )
-        with Progress(*columns, console=err, disable=as_json) as progress:
+        with bar(as_json) as progress:
             results = [
                 {"connection": one.name, "stream": stream, "records": await _read(kit, progress, one, stream, backfill)}
                 for one in found
                 for stream in _streams(one.connector)
             ]
-            task = progress.add_task("recording and scoring", total=None, note="")
-            handled = await drain_all(kit)
-            async with kit.transaction() as session:
-                await work.stop_settling(session, TO_SCORE, now=kit.clock.now())
-            handled = Counter(handled) + Counter(await drain_all(kit))
-            progress.update(
-                task, note=f"{handled.get('raw_records', 0)} records, {handled.get('accounts_to_score', 0)} accounts"
-            )
+            await carry_through(kit, progress)
         return results
 
     rows = run(command)
@@ -70,12 +54,22 @@ def _streams(connector: str) -> list[str]:
 
 
 async def _read(kit: Kit, progress: Progress, connection: connections.Installed, stream: str, backfill: bool) -> int:
-    task = progress.add_task(f"{connection.name}: {stream}", total=None, note="")
+    name = f"{connection.name}: {stream}"
+    task = progress.add_task(name, total=None)
 
     def note(page: connections.Progress) -> None:
-        progress.update(task, note=f"{page.records} records")
+        what = f"{name} (history)" if page.backfill else name
+        told = [f"{page.earlier:,} before"] if page.earlier else []
+        progress.update(task, description=what, completed=page.records, note=" · ".join([*told, _place(page.cursor)]))
 
     outcome = await connections.sync_stream(kit, connection.id, stream, backfill=backfill, progress=note)
-    progress.update(task, note=f"{outcome.records} records, {outcome.problem or outcome.ended}")
+    progress.update(
+        task, total=outcome.records, completed=outcome.records, ended=True, note=outcome.problem or outcome.ended
+    )
     progress.stop_task(task)
     return outcome.records
+
+
+def _place(cursor: dict[str, Any] | None) -> str:
+    """Where an interrupted run would go on. How much is left, a vendor does not say, so no line claims it."""
+    return " ".join(f"{name}={value}" for name, value in (cursor or {}).items() if value is not None)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 from uuid import UUID
 
 import structlog
@@ -29,6 +30,10 @@ from hub.sdk.rows import BadRow, read_row
 from hub.sdk.secrecy import printable
 
 log = structlog.get_logger()
+
+
+CORRECTED_AT_ONCE = 5_000
+"""So many open entries are looked through for rows that come again."""
 
 
 class Stage(StrEnum):
@@ -109,16 +114,84 @@ async def resolve(session: AsyncSession, ids: Sequence[UUID], *, now: datetime) 
     )
 
 
+class Normalized(Protocol):
+    """A version of a raw record that could be read."""
+
+    @property
+    def connection_id(self) -> UUID: ...
+    @property
+    def stream(self) -> str: ...
+    @property
+    def record_id(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+
+
+async def resolve_normalized(session: AsyncSession, records: Sequence[Normalized], *, now: datetime) -> None:
+    """Close the entries of records that could not be normalised before, and can be now."""
+    if not records:
+        return
+    await session.execute(
+        text(
+            "UPDATE quarantine q SET resolved_at = :now FROM unnest(CAST(:connections AS uuid[]), "
+            "CAST(:streams AS text[]), CAST(:ids AS text[]), CAST(:versions AS text[])) "
+            "AS r(connection_id, stream, record_id, version) WHERE q.connection_id = r.connection_id "
+            "AND q.resolved_at IS NULL AND q.stage = :stage AND q.stream = r.stream AND q.record_id = r.record_id "
+            "AND q.version = r.version"
+        ),
+        {
+            "now": now,
+            "stage": Stage.NORMALIZE,
+            "connections": [record.connection_id for record in records],
+            "streams": [record.stream for record in records],
+            "ids": [record.record_id for record in records],
+            "versions": [record.version for record in records],
+        },
+    )
+
+
+async def resolve_rows(
+    session: AsyncSession, connection_id: UUID, stream: str, keys: Iterable[str | None], *, now: datetime
+) -> None:
+    """Close the entries of a file's rows that had one of these keys: the rows come again."""
+    known = {key for key in keys if key}
+    waiting = await session.execute(
+        select(Quarantine.id, Quarantine.payload)
+        .where(
+            Quarantine.connection_id == connection_id,
+            Quarantine.resolved_at.is_(None),
+            Quarantine.stage == Stage.RECORD,
+            Quarantine.stream == stream,
+        )
+        .order_by(Quarantine.last_seen_at.desc())
+        .limit(CORRECTED_AT_ONCE)
+    )
+    again = [entry for entry, payload in waiting.all() if _key_of(payload) in known]
+    if again:
+        await resolve(session, again, now=now)
+
+
+def _key_of(payload: bytes) -> str | None:
+    try:
+        row = payloads.loads(payload)
+    except ValueError:
+        return None
+    key = row.get("key") if isinstance(row, dict) else None
+    return key if isinstance(key, str) else None
+
+
 async def replay_quarantine(
     session: AsyncSession,
     connection_id: UUID | None = None,
     *,
     ids: Sequence[UUID] | None = None,
+    untried_since: datetime | None = None,
     limit: int = 1_000,
     now: datetime,
 ) -> Replayed:
     """Read open entries again, those tried longest ago first: of one connection, by their ids, or all.
 
+    With `untried_since` those that were tried since then are left out, so that page after page comes to an end.
     A record that fits now becomes a raw record; deliveries and records to normalise go back on their lists, and come
     back here if they fail again.
     """
@@ -127,6 +200,8 @@ async def replay_quarantine(
         query = query.where(Quarantine.connection_id == connection_id)
     if ids is not None:
         query = query.where(Quarantine.id.in_(ids))
+    if untried_since is not None:
+        query = query.where(Quarantine.last_seen_at < untried_since)
     found = (
         await session.execute(
             query.order_by(Quarantine.last_seen_at, Quarantine.id).limit(limit).with_for_update(skip_locked=True)

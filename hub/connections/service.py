@@ -7,9 +7,17 @@ from hub.connections.actions import ActionOutcome, Emitted, perform
 from hub.connections.hosting import open_connector, pure_connector
 from hub.connections.installing import Installed, add, change, check, find, listing, pause, reconnect, remove
 from hub.connections.outlets import oldest_needed, wake
-from hub.connections.quarantine import Replayed, Stage, Unreadable, quarantine, replay_quarantine
+from hub.connections.quarantine import (
+    Replayed,
+    Stage,
+    Unreadable,
+    quarantine,
+    replay_quarantine,
+    resolve_normalized,
+    resolve_rows,
+)
 from hub.connections.reading import Ended, SyncOutcome
-from hub.connections.records import PendingRecord, claim_pending, still_arriving
+from hub.connections.records import PendingRecord, claim_pending, put_before_timeline, still_arriving, store
 from hub.connections.scheduling import StreamKey, schedule_missing, schedule_sync
 from hub.connections.sync import Progress, sync_stream
 
@@ -36,13 +44,17 @@ __all__ = [
     "pause",
     "perform",
     "pure_connector",
+    "put_before_timeline",
     "quarantine",
     "reconnect",
     "remove",
     "replay_quarantine",
+    "resolve_normalized",
+    "resolve_rows",
     "schedule_missing",
     "schedule_sync",
     "still_arriving",
+    "store",
     "sync_stream",
     "wake",
 ]

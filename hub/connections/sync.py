@@ -53,12 +53,15 @@ PAGE_SECONDS = 45.0
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is, for whoever watches."""
+    """How far a run is, for whoever watches: what it has read, and the cursor that is kept with it."""
 
     stream: str
     backfill: bool
     pages: int
     records: int
+    cursor: dict[str, Any] | None = None
+    earlier: int = 0
+    """What earlier runs of the same backfill have read."""
 
 
 class Overtaken(Exception):
@@ -85,6 +88,7 @@ class Run:
     refreshing: bool
     """A full refresh begins: all is listed anew, whatever cursor is stored."""
     outcome: SyncOutcome
+    earlier: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,8 @@ async def _begin(kit: Kit, connection_id: UUID, name: str, backfill: bool) -> Ru
         outcome = replace(outcome, ended=Ended.PAUSED, problem=problem)
     elif checkpoint.paused:
         outcome = replace(outcome, ended=Ended.PAUSED, problem=checkpoint.problem)
-    return Run(kit, row, stream, key, checkpoint.cursor, stream.full_refresh and checkpoint.done, outcome)
+    earlier = checkpoint.records if key.backfill else 0
+    return Run(kit, row, stream, key, checkpoint.cursor, stream.full_refresh and checkpoint.done, outcome, earlier)
 
 
 async def _read(
@@ -168,7 +173,8 @@ async def _read(
         async for page in pages:
             await _keep(run, page)
             if progress is not None:
-                progress(Progress(run.key.stream, run.key.backfill, run.outcome.pages, run.outcome.records))
+                done = run.outcome
+                progress(Progress(run.key.stream, run.key.backfill, done.pages, done.records, run.stored, run.earlier))
             if page.complete:
                 return Ended.DONE
             if until is not None and time.monotonic() >= until:

@@ -13,12 +13,15 @@ from pydantic import (
     StrictFloat,
     StrictInt,
     StrictStr,
+    ValidationInfo,
     model_validator,
 )
 
 from hub.accounts.roles import PersonRole
+from hub.blueprint.checking import DOCUMENT
 from hub.blueprint.problems import did_you_mean
 from hub.blueprint.values import Duration, Entry
+from hub.measures.usage import selections
 from hub.sdk.events import KIND
 from hub.sdk.kinds import KINDS
 
@@ -67,11 +70,12 @@ def _as_condition(value: Any) -> Any:
 
 
 class Condition(Entry):
-    """What an attribute must be: one of some values, within bounds, or just there. All that is said must
-    hold.
+    """What an attribute must be: one of some values, like a pattern (`*` stands for anything, case does not
+    count), within bounds, or just there. All that is said must hold.
     """
 
     any_of: tuple[Scalar, ...] | None = Field(None, min_length=1)
+    like: tuple[Annotated[StrictStr, Field(min_length=1, max_length=200)], ...] | None = Field(None, min_length=1)
     at_least: float | None = None
     at_most: float | None = None
     present: bool | None = None
@@ -79,7 +83,7 @@ class Condition(Entry):
     @model_validator(mode="after")
     def _says_something(self) -> Condition:
         if not self.model_fields_set:
-            raise ValueError("say any_of, at_least, at_most or present")
+            raise ValueError("say any_of, at_least, at_most, present or like")
         return self
 
 
@@ -98,11 +102,32 @@ def _as_selection(value: Any) -> Any:
     return {"event": value} if isinstance(value, str) else value
 
 
-_SHORT_SELECTION = BeforeValidator(_as_selection, json_schema_input_type=str | Selection)
 _ONE_OR_MORE = BeforeValidator(
     lambda value: (value,) if isinstance(value, str) else value, json_schema_input_type=PersonRole | list[PersonRole]
 )
-Of = Annotated[tuple[Annotated[Selection, _SHORT_SELECTION], ...], Field(min_length=1)]
+
+
+class Used(Entry):
+    """A kind of use: all that the section `usage` names so."""
+
+    usage: str
+
+
+def _as_selections(value: Any, info: ValidationInfo) -> Any:
+    """`{usage: advanced}` stands for the selections of the section `usage`; the other entries keep their places."""
+    if not isinstance(value, list):
+        return value
+    document = (info.context or {}).get(DOCUMENT, {})
+    placed, more = [], []
+    for entry in value:
+        found = list(selections(entry["usage"], document)) if isinstance(entry, dict) and [*entry] == ["usage"] else []
+        placed.append(found[0] if found else entry)
+        more += found[1:]
+    return placed + more
+
+
+_SHORT_SELECTION = BeforeValidator(_as_selection, json_schema_input_type=str | Selection | Used)
+Of = Annotated[tuple[Annotated[Selection, _SHORT_SELECTION], ...], Field(min_length=1), BeforeValidator(_as_selections)]
 
 
 class By(Entry):

@@ -109,6 +109,9 @@ class Fragments:
         if condition.any_of is not None:
             values = [_as_json_text(value) for value in condition.any_of]
             parts.append(f"{self.attribute(name)} = ANY({self.bind(values, 'text[]')})")
+        if condition.like is not None:
+            patterns = [_as_like(pattern) for pattern in condition.like]
+            parts.append(f"lower({self.attribute(name)}) LIKE ANY({self.bind(patterns, 'text[]')})")
         if condition.at_least is not None:
             parts.append(f"{self.number(name)} >= {self.bind(condition.at_least, 'float8')}")
         if condition.at_most is not None:
@@ -172,6 +175,11 @@ class Fragments:
         if self.question.known_at is None:
             return "SELECT a.id AS account_id FROM account a WHERE a.merged_into IS NULL"
         return "SELECT DISTINCT p.account_id FROM places p"
+
+
+def _as_like(pattern: str) -> str:
+    escaped = pattern.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return escaped.replace("*", "%")
 
 
 def _as_json_text(value: Scalar) -> str:

@@ -11,11 +11,13 @@ has to find it out.
     salesforce, zendesk, intercom the doubles of these, each in a folder of its own
     product                       the customer's product with the in-app script
     live, sandbox                 traffic after the history, and all of it together
+    doubles                       the registry: what `hub sandbox` starts
     faults                        rate limits, errors, time-outs, cut connections, expired credentials on demand
 """
 
 from hub.sandbox.billing import invent_books
 from hub.sandbox.companies import Company, CompanyBase, Person, Role, invent
+from hub.sandbox.doubles import DOUBLES, Address, Double
 from hub.sandbox.faults import Fault, Faults
 from hub.sandbox.live import Moment, Traffic
 from hub.sandbox.product import InAppMessage, Product, Reaction, Report
@@ -30,10 +32,13 @@ from hub.sandbox.webhooks import Delivery, Disorder, WebhookEndpoint
 from hub.sandbox.zendesk import ZendeskDouble, ZendeskWebhook, invent_desk
 
 __all__ = [
+    "DOUBLES",
+    "Address",
     "Company",
     "CompanyBase",
     "Delivery",
     "Disorder",
+    "Double",
     "Fault",
     "Faults",
     "InAppMessage",

@@ -29,6 +29,8 @@ _FILTERS: Final[Mapping[Resource, Mapping[str, str]]] = {
 }
 
 _CREATED: Final = re.compile(r"created(?:\[(gte|gt|lte|lt)\])?")
+_EXPAND: Final = re.compile(r"expand\[\d*\]")
+_EXPANDABLE: Final[Mapping[Resource, tuple[str, ...]]] = {Resource.SUBSCRIPTIONS: ("data.discounts",)}
 _TYPES: Final = re.compile(r"types\[\d*\]")
 
 
@@ -62,6 +64,8 @@ def parse(resource: Resource, params: Iterable[tuple[str, str]]) -> ListQuery:
             _narrow(query, bound[1], _number(name, value))
         elif resource is Resource.EVENTS and _TYPES.fullmatch(name):
             query.types.add(value)
+        elif _EXPAND.fullmatch(name) and value.startswith(_EXPANDABLE.get(resource, ("?",))):
+            pass  # nobody here has a discount: there is nothing to expand
         elif name in _FILTERS[resource]:
             query.filters[_FILTERS[resource][name]] = value
         else:

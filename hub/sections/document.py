@@ -17,12 +17,14 @@ from hub.health.section import Alerts, Profiles
 from hub.journeys import rules as journeys
 from hub.journeys.section import Journeys, Segments
 from hub.measures.section import Catalogue
+from hub.measures.usage import Usage
 from hub.plays.budget import ContactBudget
 from hub.plays.section import Plays
 
 SECTIONS: Mapping[str, type[BaseModel]] = {
     "segments": Segments,
     "journeys": Journeys,
+    "usage": Usage,
     "measures": Catalogue,
     "profiles": Profiles,
     "alerts": Alerts,

@@ -1,4 +1,4 @@
-"""Events: facts that are never changed afterwards.
+"""Events: facts that are never changed afterwards; and how far a replay of a connection's records is.
 
 A thing (a subscription, a ticket, an invoice) has no table: its state at any time follows from the events about it.
 """
@@ -65,3 +65,63 @@ class EventRow(Base):
             postgresql_where=text("subject_type IS NOT NULL"),
         ),
     )
+
+
+class ReplayRow(Base):
+    """A replay under way: which records it reads anew, and how far it is.
+
+    `position` is the key behind which the phase goes on: of a record while reading, of a source account afterwards.
+    The row and what was staged for it go when the replay has ended.
+    """
+
+    __tablename__ = "replay"
+
+    connection_id: Mapped[UUID] = mapped_column(primary_key=True)
+    stream: Mapped[str | None]
+    phase: Mapped[str]
+    position: Mapped[list[Any]]
+    started_at: Mapped[datetime]
+    records: Mapped[int]
+    refused: Mapped[int]
+    retracted: Mapped[int]
+    added: Mapped[int]
+
+
+class ReplayedRecord(Base):
+    """A version of a raw record that the running replay could read."""
+
+    __tablename__ = "replayed_record"
+
+    connection_id: Mapped[UUID] = mapped_column(primary_key=True)
+    stream: Mapped[str] = mapped_column(primary_key=True)
+    record_id: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(primary_key=True)
+
+
+class ReplayedEvent(Base):
+    """An event as the running replay's records tell it; the first pointer wins, as when events are recorded."""
+
+    __tablename__ = "replayed_event"
+
+    connection_id: Mapped[UUID] = mapped_column(primary_key=True)
+    source_account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    occurred_at: Mapped[datetime]
+    flow: Mapped[str]
+    people: Mapped[list[UUID]] = mapped_column(ARRAY(PgUUID(as_uuid=True)))
+    subject_type: Mapped[str | None]
+    subject_id: Mapped[str | None]
+    subject_state: Mapped[str | None]
+    amount_minor: Mapped[int | None]
+    currency: Mapped[str | None]
+    value: Mapped[float | None]
+    unit: Mapped[str | None]
+    attributes: Mapped[dict[str, Any]]
+    changes: Mapped[dict[str, Any] | None]
+    title: Mapped[str | None]
+    url: Mapped[str | None]
+    caused_by_run: Mapped[UUID | None]
+    stream: Mapped[str]
+    record_id: Mapped[str]
+    version: Mapped[str]

@@ -71,17 +71,18 @@ async def versions(
 
 
 async def after(
-    session: AsyncSession, connection_id: UUID, position: tuple[str, str, str], limit: int
+    session: AsyncSession, connection_id: UUID, streams: Collection[str], position: Sequence[str], limit: int
 ) -> list[StoredVersion]:
-    """The next versions of a connection's records behind `position` (stream, record id, version), in that order."""
+    """The next versions of records of these streams behind `position` (stream, record id, version), in that order."""
     rows = await session.execute(
         text(
-            f"{_VERSIONS} WHERE connection_id = :connection "
+            f"{_VERSIONS} WHERE connection_id = :connection AND stream = ANY(CAST(:streams AS text[])) "
             "AND (stream, record_id, version) > (:stream, :record, :version) "
             "ORDER BY stream, record_id, version LIMIT :limit"
         ),
         {
             "connection": connection_id,
+            "streams": list(streams),
             "stream": position[0],
             "record": position[1],
             "version": position[2],

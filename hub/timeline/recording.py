@@ -63,6 +63,11 @@ _EARLIER_POINTER: Final = (
     "UPDATE event e SET stream = later.stream, record_id = later.record_id, version = later.version FROM later "
     "WHERE (e.source_account_id, e.id, e.revision) = (later.source_account_id, later.id, later.revision)"
 )
+_RETRACTED: Final = (
+    "SELECT t.source, t.id, max(e.revision) + 1 FROM unnest($1::uuid[], $2::uuid[]) AS t(source, id) "
+    "JOIN event e ON e.source_account_id = t.source AND e.id = t.id "
+    "GROUP BY t.source, t.id HAVING bool_and(e.retracted_at IS NOT NULL)"
+)
 
 
 async def insert(
@@ -73,7 +78,7 @@ async def insert(
     An event that several records report keeps the pointer to the first of them by stream, id and version, so that
     where it is said to come from does not depend on what arrived first.
     """
-    rows = _in_order(records)
+    rows = in_order(records)
     if not rows:
         return []
     if len(rows) <= FEW:
@@ -84,11 +89,13 @@ async def insert(
         inserted = await _merge(session, rows, now)
     if len(inserted) < len(rows):
         new = set(inserted)
-        await _point_to_the_first(session, [row for row in rows if (row.source_account_id, row.id) not in new])
+        known = [row for row in rows if (row.source_account_id, row.id) not in new]
+        await _point_to_the_first(session, known)
+        inserted += await _bring_back(session, known, now)
     return inserted
 
 
-def _in_order(records: Iterable[EventRecord]) -> list[EventRecord]:
+def in_order(records: Iterable[EventRecord]) -> list[EventRecord]:
     """Sorted by key; of two with the same key the one with the first pointer."""
     records = list(records)
     by_key = {record.source_account_id.bytes + record.id.bytes: record for record in records}
@@ -136,6 +143,22 @@ async def _insert_few(session: AsyncSession, rows: Sequence[EventRecord], now: d
     columns[people] = [f"{{{','.join(map(str, somebody))}}}" for somebody in columns[people]]
     driver = await driver_connection(session)
     return [(source, id_) for source, id_ in await driver.fetch(_INSERT_FEW, *columns, now)]
+
+
+async def _bring_back(session: AsyncSession, rows: Sequence[EventRecord], now: datetime) -> list[EventKey]:
+    """What a replay had retracted is told again, by another record: it comes in as its next revision."""
+    driver = await driver_connection(session)
+    gone = await driver.fetch(_RETRACTED, [row.source_account_id for row in rows], [row.id for row in rows])
+    revisions = {(source, id_): revision for source, id_, revision in gone}
+    back = [row for row in rows if (row.source_account_id, row.id) in revisions]
+    if back:
+        keys = [(row.source_account_id, row.id) for row in back]
+        await driver.copy_records_to_table(
+            _TABLE.name,
+            records=((*row, now, revisions[key]) for row, key in zip(back, keys, strict=True)),
+            columns=[*COLUMNS, "revision"],
+        )
+    return [(row.source_account_id, row.id) for row in back]
 
 
 async def _point_to_the_first(session: AsyncSession, rows: Sequence[EventRecord]) -> None:

@@ -14,21 +14,25 @@ from hub.accounts import service as accounts
 from hub.sdk.events import Subject
 from hub.timeline import recording
 from hub.timeline.fingerprint import fingerprint
-from hub.timeline.remapping import Remapped, remap
+from hub.timeline.importing import Imported, import_rows
+from hub.timeline.replaying import Replayed, ReplayProgress, replay
 from hub.timeline.rows import EventRecord, Fact, fact_record
 from hub.timeline.things import Thing, things
 
 __all__ = [
     "EventRecord",
     "Fact",
+    "Imported",
     "Recorded",
-    "Remapped",
+    "ReplayProgress",
+    "Replayed",
     "Thing",
     "append_fact",
     "append_facts",
     "fingerprint",
+    "import_rows",
     "record",
-    "remap",
+    "replay",
     "things",
 ]
 

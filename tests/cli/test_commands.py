@@ -74,6 +74,7 @@ async def test_a_connection_is_added_listed_checked_and_removed(hub: Hub) -> Non
         (("connect", "check", "nobody"), "hub connect list"),
         (("connect", "remove", "nobody", "--yes"), "hub connect list"),
         (("sync", "nobody"), "hub connect list"),
+        (("replay", "nobody"), "hub connect list"),
         (("health", "explain", "nobody"), "nobody"),
         (("token", "create", "x", "--expires", "soon"), "90d"),
         (("token", "revoke", "nobody"), "hub token list"),
@@ -154,6 +155,15 @@ def test_every_command_has_help() -> None:
         ended = CliRunner().invoke(app, [*command, "--help"])
         assert ended.exit_code == 0, command
         assert "Usage" in ended.output
+
+
+async def test_a_connection_is_replayed(hub: Hub) -> None:
+    """In words and in JSON; a stream that there is not names those that there are."""
+    assert (await hub("connect", "add", "inapp", "--name", "product", "--set", f"secret={'0' * 32}")).code == 0
+    said = await hub("replay", "product")
+    assert (said.code, said.out) == (0, "0 records read, 0 events retracted, 0 added; 0 cannot be read.\n"), said
+    assert (await hub("replay", "product", "--stream", "reports", "--json")).json["retracted"] == 0
+    assert "reports" in (await hub("replay", "product", "--stream", "nothing")).err
 
 
 async def test_health_is_looked_after_at_the_shell(hub: Hub, settings: Settings) -> None:

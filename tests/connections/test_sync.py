@@ -61,6 +61,18 @@ async def test_a_page_and_its_cursor_are_one(kit: Kit, vendor: Vendor, connectio
     assert kept.records == len(await raw_records(kit)) == 100
 
 
+async def test_a_backfill_that_goes_on_says_where_it_is(kit: Kit, vendor: Vendor, connection: Connection) -> None:
+    """What it has read, what earlier runs had, and the cursor that is kept."""
+    vendor.answers = [answer(number) for number in range(250)]
+    await sync_stream(kit, connection.id, "answers", seconds=0)
+    seen: list[Progress] = []
+    await sync_stream(kit, connection.id, "answers", progress=seen.append)
+    assert [(one.earlier, one.records, one.cursor) for one in seen] == [
+        (100, 100, {"after": 200}),
+        (100, 150, {"after": 250}),
+    ]
+
+
 async def test_a_backfill_goes_on_beside_live_reading(kit: Kit, vendor: Vendor, connection: Connection) -> None:
     """A backfill in the middle neither moves the live cursor nor is moved by it, and repeats nothing."""
     vendor.answers = [answer(number) for number in range(200)]

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from fnmatch import fnmatchcase
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -316,6 +317,9 @@ def _holds(row: Mapping[str, Any], name: str, wanted: Any) -> bool:
     text, number = _text(row, name), _number(row, name)
     holds = [
         text in [_as_text(value) for value in wanted["any_of"]] if "any_of" in wanted else True,
+        text is not None and any(fnmatchcase(text.lower(), like.lower()) for like in wanted["like"])
+        if "like" in wanted
+        else True,
         number is not None and number >= wanted["at_least"] if "at_least" in wanted else True,
         number is not None and number <= wanted["at_most"] if "at_most" in wanted else True,
         (text is not None) is wanted["present"] if "present" in wanted else True,

@@ -38,6 +38,9 @@ DOCUMENT: dict[str, Any] = read_text(
         - {event: survey.answered, where: {x: {present: false}, at: {present: true}}}
         - invoice.paid
       window: 60d
+    liked:
+      kind: count
+      of: [{event: product.used, where: {x: {like: ["A*", "*la*", "a_c", "%"]}}}]
     people: {kind: people, of: [product.used, person.signed_in, report.viewed], window: 28d}
     people_before: {kind: people, of: [product.used, person.signed_in, report.viewed], window: 28d, shift: 28d}
     people_chosen: {kind: people, of: [{event: product.used, where: {x: plan}}], missing: unknown}

@@ -14,6 +14,8 @@ import pytest
 from hub.sandbox import CompanyBase, Role, Story, invent
 from hub.sandbox.names import FREE_MAIL, SHARED_BILLING_DOMAIN
 
+from .conftest import UNTIL
+
 FINGERPRINT = """
 import hashlib, orjson
 from datetime import UTC, datetime
@@ -85,6 +87,16 @@ def test_ids_names_and_addresses_are_unique(base: CompanyBase) -> None:
         [person.email for person in people],
     ):
         assert len(set(values)) == len(values)
+
+
+def test_two_hundred_companies_are_as_distinct_as_sixty() -> None:
+    """Each with a name and a domain of its own, every story many times."""
+    base = invent(accounts=200, until=UNTIL)
+    assert len({company.name for company in base.companies}) == 200
+    assert len({company.domain for company in base.companies}) == 200
+    for story in (Story.HEALTHY, Story.DECLINING, Story.CHURNED, Story.EXPANDING, Story.REFERENCEABLE):
+        assert len(base.told(story)) >= 10
+    assert all(company.since >= base.began - timedelta(days=366) for company in base.companies)
 
 
 def test_domains_cannot_belong_to_anybody(base: CompanyBase) -> None:

@@ -79,6 +79,22 @@ class Record(BaseModel):
     breaks: str | None = None
 
 
+def event_of(told: Told, titled: str = "") -> sdk.Event:
+    """What the record says, with something added to its title."""
+    about = told.thing
+    return sdk.Event(
+        kind=told.kind,
+        occurred_at=told.at,
+        account=sdk.Account(told.account.place, told.account.asserted(), told.account.profile, told.account.profile_at),
+        people=tuple(sdk.Person(one.place, one.asserted(), one.profile, one.profile_at) for one in told.people),
+        subject=sdk.Subject(about.type, about.id, about.state, about.attributes) if about else None,
+        value=told.value,
+        attributes=told.attributes,
+        title=(told.title or "") + titled or None,
+        natural_key=told.natural_key,
+    )
+
+
 class Acme(sdk.Connector[Config]):
     """Its `normalize` repeats what the record says."""
 
@@ -86,6 +102,7 @@ class Acme(sdk.Connector[Config]):
     broken = True
     titled = ""
     silent: frozenset[str] = frozenset()
+    stumbles_over: frozenset[str] = frozenset()
 
     @sdk.stream(
         record=Record, cursor=Since, key=lambda one: one.id, version=lambda one: one.version, emits={"product.used"}
@@ -97,23 +114,10 @@ class Acme(sdk.Connector[Config]):
 
     @records.normalize
     def _(self, record: Record) -> Iterable[sdk.Event]:
-        if record.breaks and self.broken:
+        if (record.breaks and self.broken) or record.id in self.stumbles_over:
             raise KeyError(record.breaks)
         for told in record.events if record.id not in self.silent else ():
-            about = told.thing
-            yield sdk.Event(
-                kind=told.kind,
-                occurred_at=told.at,
-                account=sdk.Account(
-                    told.account.place, told.account.asserted(), told.account.profile, told.account.profile_at
-                ),
-                people=tuple(sdk.Person(one.place, one.asserted(), one.profile, one.profile_at) for one in told.people),
-                subject=sdk.Subject(about.type, about.id, about.state, about.attributes) if about else None,
-                value=told.value,
-                attributes=told.attributes,
-                title=(told.title or "") + self.titled or None,
-                natural_key=told.natural_key,
-            )
+            yield event_of(told, self.titled)
 
     async def check(self) -> str:
         return "acme"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import httpx
 import orjson
 import pytest
 import stripe
-from hub_stripe import Stripe
+from hub_stripe import Stripe, mapping
 from hub_stripe.models import StripeEvent
 from hub_stripe.money import monthly_minor
 from hub_stripe.signature import StripeSignature
@@ -19,6 +20,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from hub import sdk
+from hub.kit.clock import SystemClock
+from hub.sdk.connector import Host
 from hub.sdk.errors import BadSignature
 from hub.sdk.testing import normalized
 
@@ -71,7 +74,27 @@ def subscription(amount: int, interval: str, quantity: int = 1, **more: Any) -> 
         (subscription(1000, "month", discount={"coupon": {"percent_off": 25}}), 750),
         (subscription(1000, "month", discounts=[{"coupon": {"amount_off": 1500}}]), 0),
         (subscription(1000, "month", discounts=["di_not_expanded"]), 1000),
+        (subscription(1000, "month", discounts=[{"source": {"coupon": {"percent_off": 12.5}}}]), 875),
+        (subscription(1000, "month", discount={"coupon": {"percent_off": 50, "duration": "once"}}), 1000),
+        (subscription(1000, "month", 0), 0),
         (subscription(1000, "month") | {"status": "trialing"}, 0),
+        (subscription(1000, "month", pause_collection={"behavior": "void"}), 0),
+        (
+            {
+                "items": {
+                    "data": [
+                        {"price": {"unit_amount": 900, "recurring": {"interval": "month", "interval_count": 3}}},
+                        {
+                            "price": {"unit_amount_decimal": "0.5", "recurring": {"interval": "month"}},
+                            "quantity": 3,
+                            "discounts": [{"coupon": {"amount_off": 1}}],
+                        },
+                        {"price": {"unit_amount": 99, "recurring": {"interval": "month", "usage_type": "metered"}}},
+                    ]
+                }
+            },
+            300,
+        ),
         ({"status": "active", "items": {"data": []}}, 0),
         (
             {"status": "active", "items": {"data": [{"plan": {"amount": 500, "interval": "month"}, "quantity": 2}]}},
@@ -82,6 +105,106 @@ def subscription(amount: int, interval: str, quantity: int = 1, **more: Any) -> 
 def test_monthly_revenue(given_subscription: dict[str, Any], minor: int) -> None:
     """Quantity, interval, discounts and trial; rounded once, half to even."""
     assert monthly_minor(given_subscription) == minor
+
+
+@pytest.mark.parametrize("on_the_items", [True, False])
+def test_an_event_names_what_changed_in_either_shape(on_the_items: bool) -> None:
+    """Eight licences became ten, told on the items or beside them."""
+    event = orjson.loads((FIXTURES / "events.subscription_updated.json").read_bytes())
+    [item] = event["data"]["object"]["items"]["data"]
+    held = {"items": {"data": [{**item, "quantity": 8}]}} if on_the_items else {"quantity": 8}
+    event["data"]["previous_attributes"] = held
+    [told] = mapping.of_event(StripeEvent.model_validate(event), "group_id")
+    assert told.subject
+    assert told.subject.changes["quantity"] == sdk.Change(8, 10)
+
+
+def answering(answers: dict[str, Any]) -> Stripe:
+    """The connector, and a Stripe that gives these answers by path."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        found = answers.get(request.url.path)
+        return httpx.Response(404, json={"error": {"message": "No such thing"}}) if found is None else found(request)
+
+    http = httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="https://api.stripe.com")
+    host = Host(http=http, mailbox=cast(sdk.Mailbox, None), clock=SystemClock())
+    return Stripe(connector.config, host)
+
+
+def unexpanded() -> dict[str, Any]:
+    event: dict[str, Any] = orjson.loads((FIXTURES / "events.subscription_updated.json").read_bytes())
+    event["data"]["object"]["discounts"] = ["di_1"]
+    return event
+
+
+async def test_a_discount_that_an_event_only_names_is_looked_up_both_ways() -> None:
+    """By webhook the event is read again, by poll it is completed: one record, and revenue that is true."""
+    event = unexpanded()
+    [received] = connector.webhooks["webhook"].receive(connector, delivery(orjson.dumps(event), None))
+    assert received == sdk.Refetch("events", event["id"])
+    discount = {"id": "di_1", "source": {"coupon": {"percent_off": 50, "duration": "forever"}}}
+
+    def subscription_now(request: httpx.Request) -> httpx.Response:
+        assert request.url.params["expand[]"] == "discounts.source.coupon"
+        return httpx.Response(200, json={"id": "sub_1", "discounts": [discount]})
+
+    def listed(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"data": [event], "has_more": False})
+
+    vendor = answering(
+        {
+            "/v1/subscriptions/sub_1": subscription_now,
+            "/v1/events": listed,
+            f"/v1/events/{event['id']}": lambda request: httpx.Response(200, json=event),
+        }
+    )
+    stream = connector.streams["events"]
+    [page] = [page async for page in stream.read(vendor, None)]
+    assert stream.fetch
+    assert page.rows == [await stream.fetch(vendor, event["id"])]
+    [told] = mapping.of_event(StripeEvent.model_validate(page.rows[0]), "group_id")
+    assert told.amount == sdk.Amount(10_000, "USD")
+
+
+async def test_a_discount_that_nobody_tells_any_more_leaves_the_event_as_it_is() -> None:
+    """The subscription may be gone: the event is kept without it."""
+    event = unexpanded()
+    stream = connector.streams["events"]
+    assert stream.fetch
+    found = await stream.fetch(
+        answering({f"/v1/events/{event['id']}": lambda _: httpx.Response(200, json=event)}), event["id"]
+    )
+    assert found == event
+
+
+@pytest.mark.parametrize(
+    ("event_type", "told", "expected"),
+    [
+        ("refund.created", {"id": "re_1"}, sdk.Refetch("refunds", "re_1")),
+        ("charge.refunded", {"id": "ch_1", "refunds": {"data": [{"id": "re_1"}]}}, sdk.Refetch("refunds", "re_1")),
+        ("charge.dispute.created", {"id": "dp_1"}, sdk.Refetch("disputes", "dp_1")),
+    ],
+)
+def test_a_refund_and_a_dispute_are_read_when_a_webhook_names_them(
+    event_type: str, told: dict[str, Any], expected: sdk.Refetch
+) -> None:
+    """They name no customer, in the older shape as in the newer one."""
+    event = {"id": "evt_1", "object": "event", "created": 1, "type": event_type, "data": {"object": told}}
+    [_, part] = connector.webhooks["webhook"].receive(connector, delivery(orjson.dumps(event), None))
+    assert part == expected
+
+
+async def test_a_dispute_gets_the_customer_of_its_charge() -> None:
+    """The newer shape has no other way to tell whose it is."""
+    stream = connector.streams["disputes"]
+    assert stream.fetch
+    vendor = answering(
+        {
+            "/v1/disputes/dp_1": lambda _: httpx.Response(200, json={"id": "dp_1", "charge": "ch_1"}),
+            "/v1/charges/ch_1": lambda _: httpx.Response(200, json={"id": "ch_1", "customer": "cus_1"}),
+        }
+    )
+    assert (await stream.fetch(vendor, "dp_1"))["customer"] == "cus_1"
 
 
 def delivery(body: bytes, header: str | None, *, received: datetime | None = None) -> sdk.Delivery:

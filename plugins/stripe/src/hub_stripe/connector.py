@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -26,9 +26,12 @@ from hub_stripe.models import (
     Subscription,
     UpdateMetadata,
 )
+from hub_stripe.money import unknown_discounts
 from hub_stripe.signature import StripeSignature
 
 PAGE = 100
+COUPONS = "discounts.source.coupon"
+"""What a subscription has to be asked for by name: its discounts are ids otherwise."""
 HISTORY: dict[str, Any] = {
     "cursor": Newest,
     "key": lambda thing: thing.id,
@@ -72,12 +75,16 @@ class Stripe(sdk.Connector[StripeConfig]):
     )
     async def events(self, cursor: Newest | None) -> AsyncIterator[sdk.Page]:
         """The last thirty days once, then what is newer."""
-        async for page in self._read("events", cursor):
+        async for page in self._read("events", cursor, complete=self._with_discounts):
             yield page
 
     @events.normalize
     def _(self, event: StripeEvent) -> Iterable[sdk.Event]:
         return mapping.of_event(event, self.config.group_metadata)
+
+    @events.refetch
+    async def _(self, event_id: str) -> dict[str, Any]:
+        return await self._with_discounts(await self._get(f"/v1/events/{event_id}"))
 
     @sdk.stream(record=Customer, emits={"customer.created"}, **HISTORY)
     async def customers(self, cursor: Newest | None) -> AsyncIterator[sdk.Page]:
@@ -92,7 +99,7 @@ class Stripe(sdk.Connector[StripeConfig]):
     @sdk.stream(record=Subscription, emits=mapping.EMITS_OF_SUBSCRIPTION, **HISTORY)
     async def subscriptions(self, cursor: Newest | None) -> AsyncIterator[sdk.Page]:
         """All subscriptions, ended ones too."""
-        async for page in self._read("subscriptions", cursor, {"status": "all"}):
+        async for page in self._read("subscriptions", cursor, {"status": "all", "expand[]": f"data.{COUPONS}"}):
             yield page
 
     @subscriptions.normalize
@@ -132,22 +139,30 @@ class Stripe(sdk.Connector[StripeConfig]):
     @sdk.stream(record=OfCharge, emits={"payment.refunded"}, **HISTORY)
     async def refunds(self, cursor: Newest | None) -> AsyncIterator[sdk.Page]:
         """All refunds, each with the customer of its charge."""
-        async for page in self._read("refunds", cursor, of_charge=True):
+        async for page in self._read("refunds", cursor, complete=self._with_customer):
             yield page
 
     @refunds.normalize
     def _(self, refund: OfCharge) -> Iterable[sdk.Event]:
         return mapping.of_charge_part("payment.refunded", refund)
 
+    @refunds.refetch
+    async def _(self, refund_id: str) -> dict[str, Any]:
+        return await self._with_customer(await self._get(f"/v1/refunds/{refund_id}"))
+
     @sdk.stream(record=OfCharge, emits={"payment.disputed"}, **HISTORY)
     async def disputes(self, cursor: Newest | None) -> AsyncIterator[sdk.Page]:
         """All disputes, each with the customer of its charge."""
-        async for page in self._read("disputes", cursor, of_charge=True):
+        async for page in self._read("disputes", cursor, complete=self._with_customer):
             yield page
 
     @disputes.normalize
     def _(self, dispute: OfCharge) -> Iterable[sdk.Event]:
         return mapping.of_charge_part("payment.disputed", dispute)
+
+    @disputes.refetch
+    async def _(self, dispute_id: str) -> dict[str, Any]:
+        return await self._with_customer(await self._get(f"/v1/disputes/{dispute_id}"))
 
     @sdk.webhook(
         path="webhook",
@@ -158,14 +173,17 @@ class Stripe(sdk.Connector[StripeConfig]):
             if secret is not None
         ],
         delivery_id=lambda delivery: _event_id(delivery.body),
-        handles={"events"},
+        handles={"events", "refunds", "disputes"},
     )
-    def webhook(self, delivery: sdk.Delivery) -> Iterable[sdk.Received]:
-        """A webhook endpoint with snapshot payloads."""
+    def webhook(self, delivery: sdk.Delivery) -> Iterable[sdk.Received | sdk.Refetch]:
+        """A webhook endpoint with snapshot payloads; what names no customer, or no coupon, is looked up."""
         event = orjson.loads(delivery.body)
         if not isinstance(event, dict) or event.get("object") != "event":
             raise ValueError("expected a snapshot event (object: event); thin v2 events need another destination")
-        return [sdk.Received("events", event)]
+        parsed = StripeEvent.model_validate(event)
+        if _lacks_discounts(event):
+            return [sdk.Refetch("events", parsed.id)]
+        return [sdk.Received("events", event), *_parts_of_charges(parsed)]
 
     @sdk.action(input=UpdateMetadata, output=CustomerUpdated, idempotency="native", scopes=("customers_write",))
     async def update_metadata(self, change: UpdateMetadata, key: str) -> CustomerUpdated:
@@ -180,13 +198,18 @@ class Stripe(sdk.Connector[StripeConfig]):
         return CustomerUpdated(customer=change.customer, metadata=answer.json()["metadata"])
 
     async def _read(
-        self, resource: str, cursor: Newest | None, params: dict[str, Any] | None = None, *, of_charge: bool = False
+        self,
+        resource: str,
+        cursor: Newest | None,
+        params: dict[str, Any] | None = None,
+        *,
+        complete: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]] | None = None,
     ) -> AsyncIterator[sdk.Page]:
         """A list of Stripe's, the newest first: all of it once, then page by page what is newer."""
         known = cursor is not None and cursor.last is not None and cursor.after is None
         pages = self._newer_than if known else self._back_from_newest
         async for rows, reached in pages(resource, cursor or Newest(), params or {}):
-            yield sdk.Page([await self._with_customer(row) for row in rows] if of_charge else rows, reached)
+            yield sdk.Page([await complete(row) for row in rows] if complete else rows, reached)
 
     async def _back_from_newest(
         self, resource: str, cursor: Newest, params: dict[str, Any]
@@ -220,6 +243,17 @@ class Stripe(sdk.Connector[StripeConfig]):
         charge = await self._get(f"/v1/charges/{row['charge']}")
         return {**row, "customer": charge.get("customer")}
 
+    async def _with_discounts(self, row: dict[str, Any]) -> dict[str, Any]:
+        """An event about a subscription that only names its discounts, with what they are today."""
+        if not _lacks_discounts(row):
+            return row
+        subscription = row["data"]["object"]
+        answer = await self.http.get(f"/v1/subscriptions/{subscription['id']}", params={"expand[]": COUPONS})
+        if answer.is_error:
+            return row
+        now = answer.json()
+        return {**row, "data": {**row["data"], "object": {**subscription, "discounts": now.get("discounts") or []}}}
+
     async def _list(self, resource: str, params: dict[str, Any]) -> dict[str, Any]:
         return await self._get(f"/v1/{resource}", {"limit": PAGE, **params})
 
@@ -236,6 +270,26 @@ class Stripe(sdk.Connector[StripeConfig]):
         if not isinstance(body, dict):
             raise Unavailable(f"{path} did not answer as Stripe does.", detail=answer.text[:200])
         return body
+
+
+def _lacks_discounts(event: Mapping[str, Any]) -> bool:
+    """Whether an event is about a subscription whose discounts it does not tell."""
+    if not str(event.get("type")).startswith("customer.subscription."):
+        return False
+    subscription = (event.get("data") or {}).get("object")
+    return isinstance(subscription, dict) and bool(subscription.get("discounts")) and unknown_discounts(subscription)
+
+
+def _parts_of_charges(event: StripeEvent) -> Iterator[sdk.Refetch]:
+    """The refunds and disputes that an event tells of; they name no customer, so they are read."""
+    told = event.data.object
+    if event.type in ("refund.created", "refund.updated", "charge.refund.updated"):
+        yield sdk.Refetch("refunds", str(told["id"]))
+    elif event.type == "charge.refunded":  # the older shape carries them, the newer one sends refund.created beside it
+        for refund in (told.get("refunds") or {}).get("data") or []:
+            yield sdk.Refetch("refunds", str(refund["id"]))
+    elif event.type.startswith("charge.dispute."):
+        yield sdk.Refetch("disputes", str(told["id"]))
 
 
 def _event_id(body: bytes) -> str | None:

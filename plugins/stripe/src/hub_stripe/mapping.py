@@ -14,11 +14,15 @@ import orjson
 
 from hub import sdk
 from hub_stripe.models import Charge, CreditNote, Customer, Invoice, OfCharge, StripeEvent, Subscription, moment
-from hub_stripe.money import items, monthly_minor
+from hub_stripe.money import discounts, items, monthly_minor, quantity
 
 FREE_STATES = frozenset({"canceled", "incomplete_expired"})
 
-EMITS_OF_SUBSCRIPTION = frozenset({"subscription.started", "subscription.changed", "subscription.canceled"})
+EMITS_OF_SUBSCRIPTION = frozenset(
+    {"subscription.started", "subscription.changed", "subscription.canceled", "trial.started", "trial.ended"}
+)
+COMPARED = ("plan", "interval", "quantity", "mrr_minor", "current_period_end", "cancel_at_period_end")
+"""Attributes of a subscription whose change an event names."""
 EMITS_OF_INVOICE = frozenset({"invoice.created", "invoice.paid", "invoice.voided"})
 EMITS_OF_CHARGE = frozenset({"payment.succeeded", "payment.failed"})
 EMITS_OF_EVENT = frozenset(
@@ -82,6 +86,25 @@ def of_subscription(subscription: Subscription) -> Iterable[sdk.Event]:
             natural_key=f"subscription.observed:{subscription.id}:{_digest(now, subject, amount)}",
         )
     yield from _canceled(subscription)
+    yield from _trial(subscription)
+
+
+def _trial(subscription: Subscription) -> Iterable[sdk.Event]:
+    """When it began to be tried, and, once that is over, when it ended: at its end, or with the subscription."""
+    if subscription.trial_start:
+        yield _of_trial("trial.started", subscription, subscription.trial_start)
+    if subscription.trial_end and subscription.status != "trialing":
+        yield _of_trial("trial.ended", subscription, min(subscription.trial_end, subscription.ended_at or 2**40))
+
+
+def _of_trial(kind: str, subscription: Subscription, at: int) -> sdk.Event:
+    return sdk.Event(
+        kind=kind,
+        occurred_at=moment(at),
+        account=place(subscription.customer),
+        attributes={"subscription": subscription.id},
+        natural_key=f"{kind}:{subscription.id}",
+    )
 
 
 def _digest(at: int, subject: sdk.Subject, amount: sdk.Amount) -> str:
@@ -129,13 +152,26 @@ def subscription_subject(subscription: Subscription) -> sdk.Subject:
     attributes = {
         "plan": price.get("nickname") or price.get("id"),
         "interval": (price.get("recurring") or price).get("interval"),
-        "quantity": sum(int(item.get("quantity") or 1) for item in own),
+        "quantity": sum(quantity(item) for item in own),
         "mrr_minor": monthly_minor(subscription.model_dump()),
         "currency": subscription.currency.upper(),
         "current_period_end": moment(end).isoformat() if end else None,
         "cancel_at_period_end": subscription.cancel_at_period_end,
     }
+    if price_interval_count(price) > 1:
+        attributes["interval_count"] = price_interval_count(price)
+    if discounts(subscription.model_dump()):
+        attributes["discounted"] = True
+    if subscription.trial_end:
+        attributes["trial_end"] = moment(subscription.trial_end).isoformat()
+    if subscription.canceled_at:
+        attributes["canceled_at"] = moment(subscription.canceled_at).isoformat()
     return sdk.Subject("subscription", subscription.id, subscription.status, attributes)
+
+
+def price_interval_count(price: Mapping[str, Any]) -> int:
+    """How many intervals one billing period has: 3 months are a quarter."""
+    return int((price.get("recurring") or price).get("interval_count") or 1)
 
 
 def of_invoice(invoice: Invoice) -> Iterable[sdk.Event]:
@@ -221,7 +257,10 @@ def of_event(event: StripeEvent, group_metadata: str) -> Iterable[sdk.Event]:
         case "customer.subscription.created" | "customer.subscription.updated":
             return _subscription_changed(event, Subscription.model_validate(data))
         case "customer.subscription.deleted":
-            return _canceled(Subscription.model_validate(data))
+            ended = Subscription.model_validate(data)
+            return [*_canceled(ended), *_trial(ended)]
+        case "customer.subscription.paused" | "customer.subscription.resumed":
+            return _subscription_changed(event, Subscription.model_validate(data))
         case "invoice.finalized" | "invoice.paid" | "invoice.voided" | "invoice.marked_uncollectible":
             return of_invoice(Invoice.model_validate(data))
         case "invoice.payment_failed":
@@ -256,21 +295,37 @@ def _customer_deleted(event: StripeEvent, customer: str) -> sdk.Event:
 def _subscription_changed(event: StripeEvent, subscription: Subscription) -> Iterable[sdk.Event]:
     if event.type == "customer.subscription.created":
         yield _started(subscription)
-    before: Mapping[str, Any] = event.data.previous_attributes
     subject = subscription_subject(subscription)
-    changes = {name: sdk.Change(before[name], None) for name in ("status", "quantity") if name in before}
     yield sdk.Event(
         kind="subscription.changed",
         occurred_at=event.happened_at,
         account=place(subscription.customer),
-        subject=sdk.Subject(subject.type, subject.id, subject.state, subject.attributes, _after(changes, subject)),
-        amount=sdk.Amount(monthly_minor(subscription.model_dump()), subscription.currency.upper()),
+        subject=sdk.Subject(subject.type, subject.id, subject.state, subject.attributes, _changes(event, subject)),
+        amount=sdk.Amount(subject.attributes["mrr_minor"], subscription.currency.upper()),
     )
+    yield from _trial(subscription)
 
 
-def _after(changes: Mapping[str, sdk.Change], subject: sdk.Subject) -> dict[str, sdk.Change]:
-    now = {"status": subject.state, "quantity": subject.attributes.get("quantity")}
-    return {name: sdk.Change(change.before, now[name]) for name, change in changes.items()}
+def _changes(event: StripeEvent, now: sdk.Subject) -> dict[str, sdk.Change]:
+    """What the event changed, in our words: the subscription as it was is the object with what it held before."""
+    held = event.data.previous_attributes
+    if not held:
+        return {}
+    former = {**event.data.object, **held}
+    if isinstance(held.get("items"), dict):
+        former["items"] = {**event.data.object.get("items", {}), **held["items"]}
+    try:
+        before = subscription_subject(Subscription.model_validate(former))
+    except ValueError:  # what it held before is of a shape that cannot be put together: the state after it counts
+        return {}
+    changes = {
+        name: sdk.Change(before.attributes.get(name), now.attributes.get(name))
+        for name in COMPARED
+        if before.attributes.get(name) != now.attributes.get(name)
+    }
+    if "quantity" in held and "quantity" not in changes:  # the older shape tells it beside the items
+        changes["quantity"] = sdk.Change(held["quantity"], now.attributes.get("quantity"))
+    return changes if before.state == now.state else {"status": sdk.Change(before.state, now.state), **changes}
 
 
 def _payment_failed(event: StripeEvent, invoice: Invoice) -> sdk.Event:

@@ -45,7 +45,7 @@ class Thing(BaseModel):
 
     def digest(self) -> str:
         """A version for objects that carry none: another content is another version."""
-        content = orjson.dumps(self.model_dump(), option=orjson.OPT_SORT_KEYS)
+        content = orjson.dumps(self.model_dump(exclude_unset=True), option=orjson.OPT_SORT_KEYS)
         return hashlib.sha256(content).hexdigest()[:24]
 
 
@@ -71,6 +71,8 @@ class Subscription(Thing):
     current_period_start: int | None = None
     current_period_end: int | None = None
     cancel_at_period_end: bool = False
+    trial_start: int | None = None
+    trial_end: int | None = None
 
 
 class Invoice(Thing):

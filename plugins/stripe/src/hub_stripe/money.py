@@ -1,8 +1,11 @@
-"""Monthly recurring revenue of a subscription, in minor units."""
+"""Monthly recurring revenue of a subscription, in minor units.
+
+https://docs.stripe.com/billing/subscriptions/metrics-mrr: prorations are not part of it, nor are metered prices.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 from typing import Any
@@ -15,17 +18,19 @@ MONTHS: Mapping[str, Fraction] = {
 }
 """Length of a billing interval in months, a year having 365 days."""
 
+BRINGS_NOTHING = frozenset({"trialing", "paused", "incomplete", "incomplete_expired", "canceled"})
+"""States in which nothing is charged."""
+
 
 def monthly_minor(subscription: Mapping[str, Any]) -> int:
-    """What the subscription brings in a month, after its discounts, without metered prices; 0 while it is a trial.
+    """What the subscription brings in a month, after its lasting discounts, without metered prices; 0 while it is free.
 
-    Sum over items of `unit_amount × quantity ÷ months in the interval`, rounded half to even once at the end.
+    Sum over items of `unit_amount × quantity ÷ months in the interval`, less the item's and then the subscription's
+    discounts, rounded half to even once at the end. A discount that is given once is none.
     """
-    if subscription.get("status") == "trialing":
+    if subscription.get("status") in BRINGS_NOTHING or subscription.get("pause_collection"):
         return 0
-    total = sum((_item(item) for item in items(subscription)), Fraction(0))
-    for discount in discounts(subscription):
-        total = _discounted(total, discount)
+    total = _discounted(sum((_item(item) for item in items(subscription)), Fraction(0)), discounts(subscription))
     exact = Decimal(total.numerator) / Decimal(total.denominator)
     return int(exact.quantize(Decimal(1), ROUND_HALF_EVEN))
 
@@ -35,10 +40,30 @@ def items(subscription: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return list((subscription.get("items") or {}).get("data") or [])
 
 
-def discounts(subscription: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def discounts(thing: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Discounts in the shape of either API: one `discount`, or a list of expanded `discounts`."""
-    found = [*(subscription.get("discounts") or []), subscription.get("discount")]
+    found = [*(thing.get("discounts") or []), thing.get("discount")]
     return [discount for discount in found if isinstance(discount, dict)]
+
+
+def unknown_discounts(subscription: Mapping[str, Any]) -> bool:
+    """Whether it names discounts without saying what they are, as newer events do."""
+    named = [*(subscription.get("discounts") or [])]
+    for item in items(subscription):
+        named += item.get("discounts") or []
+    return any(isinstance(discount, str) or coupon(discount) is None for discount in named)
+
+
+def coupon(discount: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What a discount takes off: under `source` since clover, beside it before; None where only its id is told."""
+    found = discount.get("coupon") or (discount.get("source") or {}).get("coupon")
+    return found if isinstance(found, dict) else None
+
+
+def quantity(item: Mapping[str, Any]) -> int:
+    """How many; one where the price has no quantity."""
+    given = item.get("quantity")
+    return 1 if given is None else int(given)
 
 
 def _item(item: Mapping[str, Any]) -> Fraction:
@@ -48,11 +73,17 @@ def _item(item: Mapping[str, Any]) -> Fraction:
         return Fraction(0)
     amount = price.get("unit_amount_decimal") or price.get("unit_amount") or price.get("amount") or 0
     months = MONTHS.get(recurring.get("interval", "month"), Fraction(1)) * int(recurring.get("interval_count") or 1)
-    return Fraction(str(amount)) * int(item.get("quantity") or 1) / months
+    charged = _discounted(Fraction(str(amount)) * quantity(item), discounts(item))
+    return charged / months
 
 
-def _discounted(total: Fraction, discount: Mapping[str, Any]) -> Fraction:
-    coupon = discount.get("coupon") or {}
-    if coupon.get("percent_off"):
-        return total * (1 - Fraction(str(coupon["percent_off"])) / 100)
-    return max(Fraction(0), total - Fraction(coupon.get("amount_off") or 0))
+def _discounted(total: Fraction, taken: Iterable[Mapping[str, Any]]) -> Fraction:
+    for discount in taken:
+        off = coupon(discount) or {}
+        if off.get("duration") == "once":
+            continue
+        if off.get("percent_off"):
+            total *= 1 - Fraction(str(off["percent_off"])) / 100
+        else:
+            total = max(Fraction(0), total - Fraction(off.get("amount_off") or 0))
+    return total

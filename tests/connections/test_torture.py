@@ -1,0 +1,250 @@
+"""Vendors on their worst days: whatever is cut, killed, shuffled and sent twice, the timeline is that of a calm day.
+
+A round reads the same small world as the calm run did, but page by page in any order, with faults falling on the
+vendors' answers, readers killed at every page and in between, and webhooks of the same objects arriving late, twice and
+in any order. Another double is one line in `VENDORS`.
+
+`HUB_TEST_TORTURE=1000` makes so many rounds; each round's seed is its number, and stands in the failure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from random import Random
+from typing import Any, TypeVar
+from uuid import UUID
+
+import hub_stripe.connector
+import pytest
+import stamina
+from hub.sandbox.loopback import serve
+from hub_segment import Segment
+from hub_stripe import Stripe
+from sqlalchemy import text
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from hub import sdk
+from hub.connections import registry
+from hub.connections import service as connections
+from hub.connections.jobs import drain_deliveries, drain_records_to_refetch
+from hub.connections.reading import Ended
+from hub.connections.registry import Registry
+from hub.connections.webhooks import Intake
+from hub.kit.clock import FrozenClock
+from hub.kit.runtime import Kit
+from hub.sandbox import Fault, Faults, Sandbox, invent
+from hub.sandbox.books import Resource
+from hub.tables import metadata
+from hub.timeline import jobs
+from hub.timeline.jobs import drain_raw_records
+from hub.timeline.service import fingerprint
+
+ROUNDS = int(os.environ.get("HUB_TEST_TORTURE", "200"))
+UNTIL = datetime(2026, 6, 1, tzinfo=UTC)
+SEED = 1
+PAGE = 2
+MESSAGES = 12
+FAULTS = {Fault.RATE_LIMITED: 0.06, Fault.SERVER_ERROR: 0.06, Fault.CUT: 0.06}
+KILLED = 0.12
+SPARED = {"connection", "alembic_version", "blueprint_version"}
+
+T = TypeVar("T")
+Send = Callable[[], Awaitable[Any]]
+
+
+class FastStripe(Stripe):
+    """Stripe without its limit of requests a second."""
+
+    rate = sdk.Rate(per_second=100_000)
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """A vendor's part: its connector, how a connection is configured, and all that it sends to an address."""
+
+    connector: type[sdk.Connector[Any]]
+    config: Callable[[Sandbox], dict[str, Any]]
+    sends: Callable[[Sandbox, str], list[Send]]
+
+
+def stripe_sends(sandbox: Sandbox, url: str) -> list[Send]:
+    """Every event that Stripe still lists, one delivery each."""
+    sandbox.stripe.endpoints.clear()
+    endpoint = sandbox.stripe_webhook(f"{url}/webhook")
+    shelf = sandbox.stripe.books.shelves[Resource.EVENTS]
+    return [partial(endpoint.deliver, shelf.at(place)) for place in range(len(shelf))]
+
+
+def segment_sends(sandbox: Sandbox, url: str) -> list[Send]:
+    """The first and the last of the world's messages, a few in each batch."""
+    history = list(sandbox.history())
+    chosen = history[: MESSAGES // 2] + history[-MESSAGES // 2 :]
+    sender = sandbox.segment(url)
+    return [partial(sender.send, chosen[first : first + 4]) for first in range(0, len(chosen), 4)]
+
+
+VENDORS = (
+    Vendor(
+        FastStripe,
+        lambda world: {
+            "api_key": world.stripe_key,
+            "webhook_secret": world.stripe_webhook_secret,
+            "base_url": world.stripe_url,
+        },
+        stripe_sends,
+    ),
+    Vendor(Segment, lambda world: {"write_key": world.segment_write_key}, segment_sends),
+)
+
+
+@dataclass
+class Torture:
+    """A hub in one process, and the vendors around it."""
+
+    kit: Kit
+    clock: FrozenClock
+    sandbox: Sandbox
+    url: str
+    streams: Sequence[tuple[UUID, str]]
+
+    def sends(self) -> list[Send]:
+        """Everything that arrives by webhook."""
+        return [
+            send for vendor in VENDORS for send in vendor.sends(self.sandbox, f"{self.url}/in/{vendor.connector.id}")
+        ]
+
+    async def read(self, stream: tuple[UUID, str], *, seconds: float | None) -> Ended:
+        """Read one stream, to its end or for a page."""
+        return (await connections.sync_stream(self.kit, *stream, seconds=seconds)).ended
+
+    async def settle(self) -> None:
+        """Drain every list until nothing waits."""
+        for _ in range(100):
+            drains = (drain_deliveries, drain_records_to_refetch, drain_raw_records)
+            if not sum([await drain(self.kit) for drain in drains]):
+                waits = "SELECT count(*) FROM work_item WHERE list = 'records_to_refetch'"
+                if not await self.count(waits):
+                    return
+            self.clock.advance(timedelta(hours=1))
+        raise AssertionError("the work lists do not come to rest")
+
+    async def count(self, statement: str) -> int:
+        async with self.kit.reading() as session:
+            return int((await session.execute(text(statement))).scalar_one())
+
+    async def told(self) -> tuple[str, int]:
+        """The timeline's hash, and how many raw records there are."""
+        assert await self.count("SELECT count(*) FROM quarantine") == 0
+        async with self.kit.reading() as session:
+            return await fingerprint(session), await self.count("SELECT count(*) FROM raw_record")
+
+    async def forget(self) -> None:
+        """An empty hub with the same connections, on the first day again."""
+        self.clock.advance(UNTIL - self.clock.now())
+        async with self.kit.transaction() as session:
+            await session.execute(text("SET LOCAL session_replication_role = replica"))
+            emptied = "; ".join(f"DELETE FROM {table}" for table in metadata.tables if table not in SPARED)
+            await session.execute(text(f"DO $$ BEGIN {emptied}; END $$"))
+
+
+@pytest.fixture
+async def torture(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Torture]:
+    """The hub and its vendors, connected. No pause between two attempts: rounds are many."""
+    monkeypatch.setattr(hub_stripe.connector, "PAGE", PAGE)
+    stamina.set_testing(True, attempts=1)
+    clock = FrozenClock(UNTIL)
+    async with kit.transaction() as session:
+        # No power fails here: commits need not wait for the disk.
+        name = (await session.execute(text("SELECT current_database()"))).scalar_one()
+        await session.execute(text(f'ALTER DATABASE "{name}" SET synchronous_commit = off'))
+    await kit.database.engine.dispose()
+    kit = replace(kit, clock=clock)
+    base = invent(SEED, 1, until=UNTIL)
+    with registry.using(Registry.of(*(vendor.connector for vendor in VENDORS))) as found:
+        async with Sandbox(base, clock=lambda: UNTIL).running() as sandbox:
+            intake = Intake(kit)
+            async with serve(Starlette(routes=[Mount("/in", intake)])) as url:
+                streams = []
+                for vendor in VENDORS:
+                    name, config = vendor.connector.id, vendor.config(sandbox)
+                    async with kit.transaction() as session:
+                        row = await connections.add(session, kit.vault, found, name, name, config, now=clock.now())
+                        streams += [
+                            (row.id, stream.name) for stream in vendor.connector.streams.values() if stream.interval
+                        ]
+                yield Torture(kit, clock, sandbox, url, streams)
+            await intake.close()
+    stamina.set_testing(False)
+
+
+async def calm(torture: Torture) -> tuple[str, int]:
+    """Everything in order, once."""
+    torture.sandbox.stripe.faults = Faults()
+    for stream in torture.streams:
+        assert await torture.read(stream, seconds=None) is Ended.DONE
+    for send in torture.sends():
+        await send()
+    await torture.settle()
+    return await torture.told()
+
+
+async def killed(work: Awaitable[T], rng: Random) -> T | None:
+    """Now and then the process dies in the middle of it: None."""
+    if rng.random() > KILLED:
+        return await work
+    try:
+        return await asyncio.wait_for(work, rng.uniform(0, 0.02))
+    except TimeoutError:
+        return None
+
+
+async def tortured(torture: Torture, seed: int) -> tuple[str, int]:
+    """Anything in any order, until all of it was told at least once."""
+    rng = Random(seed)
+    torture.sandbox.stripe.faults = Faults(share=FAULTS, seed=seed)
+    sends = torture.sends()
+    sends += rng.sample(sends, len(sends) // 3)
+    rng.shuffle(sends)
+    unread = set(torture.streams)
+    while unread or sends:
+        steps = ["read"] * len(unread) + ["send"] * len(sends) + ["deliveries", "records"]
+        match rng.choice(steps):
+            case "read":
+                stream = rng.choice(sorted(unread))
+                ended = await killed(torture.read(stream, seconds=rng.choice((0, None))), rng)
+                if ended is Ended.DONE:
+                    unread.discard(stream)
+            case "send":
+                await sends.pop()()
+            case "deliveries":
+                await killed(drain_deliveries(torture.kit), rng)
+            case "records":
+                await killed(drain_raw_records(torture.kit), rng)
+    torture.sandbox.stripe.faults = Faults()
+    await torture.settle()
+    return await torture.told()
+
+
+async def test_the_worst_days_tell_what_a_calm_day_tells(torture: Torture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same timeline, the same raw records, nothing in quarantine: nothing is lost, nothing is there twice."""
+    expected = await calm(torture)
+    assert expected[1] > 20
+    for seed in range(ROUNDS):
+        await torture.forget()
+        monkeypatch.setattr(jobs, "BATCH", Random(seed).choice((3, 20, 2_000)))
+        found = await tortured(torture, seed)
+        assert found == expected, f"round {seed} tells something else"
+
+
+async def test_a_lost_record_would_be_noticed(torture: Torture) -> None:
+    """The hash is worth something: without one of the events, it is another."""
+    expected = await calm(torture)
+    async with torture.kit.transaction() as session:
+        await session.execute(text("DELETE FROM event WHERE ctid = (SELECT min(ctid) FROM event)"))
+    assert (await torture.told())[0] != expected[0]
