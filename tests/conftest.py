@@ -26,6 +26,9 @@ from hub.migrations.runner import upgrade
 configure_logging("warning")
 
 TRIES = 60
+CHANGES = int(os.environ.get("HUB_TEST_CHANGES", "400"))
+"""How many changes of a score the property tests of explanations look at."""
+
 SECRET_KEY = "a key for the tests that nobody else uses"
 
 
