@@ -33,6 +33,9 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("hub")
 
 TRIES = 60
+CHANGES = int(os.environ.get("HUB_TEST_CHANGES", "400"))
+"""How many changes of a score the property tests of explanations look at."""
+
 SECRET_KEY = "a key for the tests that nobody else uses"
 
 

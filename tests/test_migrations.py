@@ -44,3 +44,32 @@ async def test_drift_is_noticed(unmigrated: Settings) -> None:
         assert [difference[0] for difference in await drift(engine)] == ["remove_column"]
     finally:
         await engine.dispose()
+
+
+async def test_entries_of_the_watch_list_get_the_steps_that_are_known(unmigrated: Settings) -> None:
+    """What stood on the list before statuses were kept has its entry and its present status as history."""
+    assert unmigrated.database_url
+    engine = create_async_engine(unmigrated.database_url)
+    try:
+        await upgrade(engine)
+        await downgrade(engine, "0001")
+        async with engine.begin() as connection:
+            await connection.execute(
+                text(
+                    "INSERT INTO watch (id, account_id, status, reasons, entered_at, status_since) "
+                    "SELECT gen_random_uuid(), gen_random_uuid(), status, '[]', '2026-01-01', '2026-01-05' "
+                    "FROM unnest(ARRAY['at_risk', 'saving']) AS status"
+                )
+            )
+        await upgrade(engine)
+        async with engine.connect() as connection:
+            steps = await connection.execute(
+                text("SELECT w.status, s.status, s.at::date::text FROM watch_step s JOIN watch w ON w.id = s.watch_id")
+            )
+            assert sorted(tuple(step) for step in steps) == [
+                ("at_risk", "at_risk", "2026-01-01"),
+                ("saving", "at_risk", "2026-01-01"),
+                ("saving", "saving", "2026-01-05"),
+            ]
+    finally:
+        await engine.dispose()

@@ -6,7 +6,6 @@ A run checks some hundred changes; HUB_TEST_CHANGES=100000 checks so many.
 
 from __future__ import annotations
 
-import os
 import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,8 +26,8 @@ from hub.health.section import Cap, Profile, Profiles
 from hub.health.terms import Override, read_terms
 from hub.health.vocabulary import Band
 from hub.measures.rules import FACTS, Rule
+from tests.conftest import CHANGES
 
-CHANGES = int(os.environ.get("HUB_TEST_CHANGES", "400"))
 AT_ONCE = 40
 """Changes of one example: as many accounts, each with a value before and after."""
 
