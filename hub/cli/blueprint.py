@@ -29,7 +29,7 @@ app = typer.Typer(
 )
 
 A_PATH = "A YAML file, or a folder of them. Default: HUB_BLUEPRINT, or the shipped one."
-DocumentPath = Annotated[Path | None, typer.Argument(metavar="[PATH]", help=A_PATH)]
+DocumentPath = Annotated[Path | None, typer.Argument(help=A_PATH)]
 
 SIGNS = {ChangeKind.ADDED: "+", ChangeKind.REMOVED: "-", ChangeKind.CHANGED: "~", ChangeKind.MOVED: "↕"}
 MOST_PARTS = 6

@@ -153,6 +153,17 @@ class Count(_Measure):
     missing: Missing = Missing.ZERO
 
 
+class Days(_Measure):
+    """On how many different days (UTC); ten events on one day are one. What is done daily is not what is done often."""
+
+    kind: Literal["days"]
+    of: Of
+    by: By | None = None
+    window: Duration | None = None
+    shift: Duration | None = None
+    missing: Missing = Missing.ZERO
+
+
 class People(_Measure):
     """How many different people; somebody with two logins counts once. With `by`, only people of these roles."""
 
@@ -266,6 +277,6 @@ class Expression(_Measure):
     expression: str
 
 
-ReadMeasure: TypeAlias = Count | People | Sum | Last | DaysSince | Things | Attribute
+ReadMeasure: TypeAlias = Count | Days | People | Sum | Last | DaysSince | Things | Attribute
 DerivedMeasure: TypeAlias = Ratio | Change | Expression
 Measure = Annotated[ReadMeasure | DerivedMeasure, Field(discriminator="kind")]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from hub.measures.definitions import Attribute, Count, DaysSince, Last, People, ReadMeasure, Sum, Things
+from hub.measures.definitions import Attribute, Count, Days, DaysSince, Last, People, ReadMeasure, Sum, Things
 from hub.measures.fragments import NEWEST_OF_THING, NOW, Fragments, Question
 from hub.measures.frames import measures_read
 from hub.measures.section import Catalogue
@@ -43,7 +43,7 @@ def _behind(fragments: Fragments, measure: ReadMeasure) -> str:
     match measure:
         case Sum():
             return _events(fragments, fragments.chosen(measure.of), fragments.within(measure.shift, measure.window))
-        case Count() | People():
+        case Count() | Days() | People():
             conditions = fragments.chosen(measure.of), fragments.within(measure.shift, measure.window)
             return _events(fragments, *conditions, fragments.by(measure.by))
         case DaysSince():

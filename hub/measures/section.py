@@ -4,6 +4,7 @@
 measures:
   active_people_28d: {kind: people, of: [product.used, person.signed_in], window: 28d}
   administrators:    {kind: people, of: [person.signed_in], by: {role: [administrator]}, window: 28d}
+  days_with_reports: {kind: days, of: [report.viewed], window: 7d}
   forecasts_28d:     {kind: count, of: [{event: product.used, where: {feature: forecasting}}], window: 28d}
   paid_90d:          {kind: sum, of: [invoice.paid], field: amount, window: 90d}
   days_since_use:    {kind: days_since, of: [product.used]}
@@ -35,6 +36,7 @@ from hub.blueprint.values import Name
 from hub.measures.definitions import (
     Change,
     Count,
+    Days,
     DerivedMeasure,
     Expression,
     Measure,
@@ -128,7 +130,7 @@ class Catalogue(RootModel[dict[Name, Measure]], Coherent):
 
 def change_over(change: Change, measure: ReadMeasure) -> timedelta | None:
     """How far back a change looks."""
-    return change.over or (measure.window if isinstance(measure, Count | People | Sum) else None)
+    return change.over or (measure.window if isinstance(measure, Count | Days | People | Sum) else None)
 
 
 def _usable_in_rules(name: str) -> bool:

@@ -23,6 +23,7 @@ from hub.measures.definitions import (
     Attribute,
     By,
     Count,
+    Days,
     DaysSince,
     Last,
     Meaning,
@@ -34,7 +35,7 @@ from hub.measures.definitions import (
 )
 from hub.measures.fragments import NEWEST_OF_THING, NOW, Fragments, Question
 
-Windowed: TypeAlias = Count | Sum | People
+Windowed: TypeAlias = Count | Days | Sum | People
 Newest: TypeAlias = Last | DaysSince | Attribute
 OfThings: TypeAlias = Things | Attribute
 
@@ -129,7 +130,7 @@ def columns_looked_at(measures: list[Windowed]) -> list[str]:
     filtered = any(selection.where for measure in measures for selection in measure.of)
     needed = {
         "e.people": any(
-            isinstance(measure, People) or (isinstance(measure, Count) and measure.by) for measure in measures
+            isinstance(measure, People) or (isinstance(measure, Count | Days) and measure.by) for measure in measures
         ),
         "e.value": "value" in fields,
         "e.amount_minor": "amount" in fields,
@@ -139,11 +140,12 @@ def columns_looked_at(measures: list[Windowed]) -> list[str]:
     return [column for column, is_needed in needed.items() if is_needed]
 
 
-def _tally(fragments: Fragments, measure: Count | Sum) -> str:
+def _tally(fragments: Fragments, measure: Count | Days | Sum) -> str:
     here = [fragments.chosen(measure.of), fragments.within(measure.shift, measure.window)]
-    if isinstance(measure, Count):
+    if not isinstance(measure, Sum):
         here += [fragments.by(measure.by)] if measure.by else []
-        return f"NULLIF(count(*) FILTER (WHERE {' AND '.join(here)}), 0)::float8"
+        what = "*" if isinstance(measure, Count) else "DISTINCT (e.occurred_at AT TIME ZONE 'UTC')::date"
+        return f"NULLIF(count({what}) FILTER (WHERE {' AND '.join(here)}), 0)::float8"
     return _sum(fragments, measure.field, fragments.field(measure.field), here)
 
 

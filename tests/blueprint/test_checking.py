@@ -125,7 +125,7 @@ def test_the_error_reads_as_a_list() -> None:
     with pytest.raises(BlueprintInvalid) as raised:
         check(read_text("blueprint: 1\n", file="b.yaml"), {})
     assert str(raised.value) == (
-        "The blueprint has 1 problem:\n  name: must be the name of the blueprint, as text\n"
+        "The blueprint has 1 problem:\n  b.yaml:1: name: must be the name of the blueprint, as text\n"
         "Correct the document and apply it again."
     )
 

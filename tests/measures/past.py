@@ -169,7 +169,7 @@ class Oracle:
     def value(self, account: UUID, name: str) -> float | None:
         entry = self.document[name]
         found = getattr(self, f"_{entry['kind']}")(account, entry)
-        nothing_is_nought = entry["kind"] in ("count", "people", "sum", "things")
+        nothing_is_nought = entry["kind"] in ("count", "days", "people", "sum", "things")
         missing = entry.get("missing", "zero" if nothing_is_nought else "unknown")
         if found is None:
             return 0.0 if missing == "zero" else None
@@ -218,6 +218,9 @@ class Oracle:
 
     def _count(self, account: UUID, entry: Mapping[str, Any]) -> float | None:
         return len(self.events(account, entry)) or None
+
+    def _days(self, account: UUID, entry: Mapping[str, Any]) -> float | None:
+        return len({row["occurred_at"].astimezone(UTC).date() for row in self.events(account, entry)}) or None
 
     def _people(self, account: UUID, entry: Mapping[str, Any]) -> float | None:
         there = {one for row in self.events(account, entry) for one in row["people"] if self.asked_for(one, entry)}

@@ -61,6 +61,9 @@ DOCUMENT: dict[str, Any] = read_text(
     uses_by_champions: {kind: count, of: [product.used, person.signed_in], window: 90d, by: {role: [champion]}}
     since_administrator: {kind: days_since, of: [product.used, report.viewed], by: {role: [administrator]}}
     champions_rating: {kind: last, of: [survey.answered], by: {role: champion}, valid_for: 60d}
+    days_of_use: {kind: days, of: [product.used, person.signed_in, report.viewed], window: 28d}
+    days_of_champions: {kind: days, of: [product.used, report.viewed], by: {role: champion}, shift: 3d}
+    days_more: {kind: change, measure: days_of_use}
     invoices: {kind: things, type: invoice}
     open_invoices: {kind: things, type: invoice, state: [open, past_due], missing: unknown}
     open_before: {kind: things, type: invoice, state: [open, past_due], shift: 30d}

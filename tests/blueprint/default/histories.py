@@ -61,6 +61,11 @@ def steady(times: int, *, but: int | None = None) -> tuple[Said, ...]:
     return tuple(signed_in(times if week != 24 or but is None else but, week) for week in WEEKS)
 
 
+def daily(days: int) -> tuple[Said, ...]:
+    """An administrator views a report on each of so many days before today."""
+    return tuple(read(1, 1 + day, role=ADMINISTRATOR) for day in range(days))
+
+
 MILESTONES: dict[tuple[str, str, str], Case] = {
     ("smb", "onboarding", "active_since_purchase"): Case((used(),), (), known_for=5),
     ("smb", "onboarding", "setup_completed"): Case((Said("setup.completed"),), (used(),), known_for=10),
@@ -76,9 +81,7 @@ MILESTONES: dict[tuple[str, str, str], Case] = {
         (Said("person.signed_up", 27, people=10),),
         (Said("person.signed_up", 27, people=9), Said("person.signed_up", 28, people=10)),
     ),
-    ("smb", "established", "reports_read_daily"): Case(
-        (read(5, 6.9, role=ADMINISTRATOR),), (read(4, role=ADMINISTRATOR), read(9, role=SPONSOR))
-    ),
+    ("smb", "established", "reports_read_daily"): Case(daily(5), (*daily(4), read(9, role=ADMINISTRATOR), read(1, 5))),
     ("smb", "established", "advanced_use_growing"): Case(
         (used(1, 40, 5, feature="forecasting"), used(1, 1, 6, feature="api access")),
         (used(1, 40, 6, feature="forecasting"), used(1, 1, 7, feature="api access")),
@@ -121,8 +124,7 @@ MILESTONES: dict[tuple[str, str, str], Case] = {
         (*IN_ADOPTION, used(10, 40), used(11)), (*IN_ADOPTION, used(11, 40), used(12))
     ),
     ("enterprise", "adoption", "reports_read_daily"): Case(
-        (*IN_ADOPTION, read(5, role=ADMINISTRATOR)),
-        (*IN_ADOPTION, read(4, role=ADMINISTRATOR), read(1, 8, role=ADMINISTRATOR)),
+        (*IN_ADOPTION, *daily(5)), (*IN_ADOPTION, *daily(4), read(1, 7, role=ADMINISTRATOR))
     ),
     ("enterprise", "adoption", "advanced_use_growing"): Case(
         (*IN_ADOPTION, used(1, 40, 10, feature="forecasting"), used(1, 1, 12, feature="forecasting")),
