@@ -333,5 +333,6 @@ async def test_every_list_is_drained(kit: Kit) -> None:
         "outbox",
         "facts_to_repeat",
         "runs_to_advance",
+        "facts_to_deliver",
     ]
     assert worker.LANES.keys() <= worker.DRAINS.keys()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hub.cli import app
+from hub.migrations.runner import head
 
 from .conftest import Hub
 
@@ -22,8 +24,8 @@ async def test_a_new_database_asks_to_be_upgraded_and_then_works(new_hub: Hub) -
     assert refused.out == ""
     assert len(refused.err.splitlines()) == 1
     assert "Run: hub db upgrade" in refused.err
-    assert (await new_hub("db", "upgrade", "--json")).json == {"before": None, "revision": "0001"}
-    assert (await new_hub("db", "upgrade")).out == "Nothing to do: revision 0001.\n"
+    assert (await new_hub("db", "upgrade", "--json")).json == {"before": None, "revision": head()}
+    assert (await new_hub("db", "upgrade")).out == f"Nothing to do: revision {head()}.\n"
     assert (await new_hub("token", "list")).code == 0
 
 
@@ -56,6 +58,21 @@ async def test_a_connection_is_added_listed_checked_and_removed(hub: Hub) -> Non
     assert (await hub("connect", "list", "--json")).json == []
     for ended in (added, again):
         assert secret not in ended.out + ended.err
+
+
+async def test_a_secret_is_rotated_and_the_facts_that_wait_are_shown(hub: Hub) -> None:
+    """`set` changes what is named and nothing else; `list` says how much left and how much waits."""
+    secrets = ["whsec_" + base64.b64encode(bytes([byte]) * 32).decode() for byte in (1, 2)]
+    settings = ["--set", "url=https://crm.example/hook", "--set", f"secret={secrets[0]}"]
+    assert (await hub("connect", "add", "webhook_out", "--name", "crm", *settings)).code == 0
+    rotated = ["--set", f"secret={secrets[1]}", "--set", f"previous_secret={secrets[0]}"]
+    assert (await hub("connect", "set", "crm", *rotated, "--json")).json["changed"] == ["previous_secret", "secret"]
+    assert (await hub("connect", "set", "crm", "--set", "previous_secret=")).code == 0
+    [listed] = (await hub("connect", "list", "--json")).json
+    assert (listed["status"], listed["delivered"], listed["waiting"]) == ("active", 0, 0)
+    refused = await hub("connect", "set", "crm")
+    assert refused.code != 0
+    assert "name=value" in refused.err
 
 
 @pytest.mark.parametrize(
@@ -115,8 +132,10 @@ async def test_the_plugins_in_the_box_are_ready(hub: Hub) -> None:
     rows = (await hub("plugin", "list", "--json")).json
     assert [(row["plugin"], row["state"]) for row in rows] == [
         ("inapp", "ready"),
+        ("intercom", "ready"),
         ("segment", "ready"),
         ("stripe", "ready"),
+        ("webhook_out", "ready"),
     ]
 
 

@@ -89,3 +89,11 @@ def test_a_hex_hmac_covers_the_raw_body(algorithm: str, prefix: str) -> None:
     for wrong in ({"given": prefix}, {"given": "md5=" + signature}, {"body": b"{}"}, {"secret": "other"}):
         with pytest.raises(BadSignature):
             verify(**{"given": prefix + signature, **wrong})  # type: ignore[arg-type]
+
+
+def test_what_is_sent_is_signed_as_the_specification_says() -> None:
+    """The published example, and one signature for each active secret in their order."""
+    assert sdk.StandardWebhooks().headers(ID, AT, BODY, [SECRET]) == HEADERS
+    both = sdk.StandardWebhooks().headers(ID, AT, BODY, [base64.b64encode(b"another secret").decode(), SECRET])
+    assert both["webhook-signature"].split()[1] == SIGNATURE
+    assert len(both["webhook-signature"].split()) == 2
