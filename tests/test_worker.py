@@ -335,5 +335,6 @@ async def test_every_list_is_drained(kit: Kit) -> None:
         "facts_to_repeat",
         "runs_to_advance",
         "digests",
+        "facts_to_deliver",
     ]
     assert worker.LANES.keys() <= worker.DRAINS.keys()

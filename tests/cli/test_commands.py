@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from pathlib import Path
 
@@ -65,6 +66,21 @@ async def test_a_connection_is_added_listed_checked_and_removed(hub: Hub) -> Non
         assert secret not in ended.out + ended.err
 
 
+async def test_a_secret_is_rotated_and_the_facts_that_wait_are_shown(hub: Hub) -> None:
+    """`set` changes what is named and nothing else; `list` says how much left and how much waits."""
+    secrets = ["whsec_" + base64.b64encode(bytes([byte]) * 32).decode() for byte in (1, 2)]
+    settings = ["--set", "url=https://crm.example/hook", "--set", f"secret={secrets[0]}"]
+    assert (await hub("connect", "add", "webhook_out", "--name", "crm", *settings)).code == 0
+    rotated = ["--set", f"secret={secrets[1]}", "--set", f"previous_secret={secrets[0]}"]
+    assert (await hub("connect", "set", "crm", *rotated, "--json")).json["changed"] == ["previous_secret", "secret"]
+    assert (await hub("connect", "set", "crm", "--set", "previous_secret=")).code == 0
+    [listed] = (await hub("connect", "list", "--json")).json
+    assert (listed["status"], listed["delivered"], listed["waiting"]) == ("active", 0, 0)
+    refused = await hub("connect", "set", "crm")
+    assert refused.code != 0
+    assert "name=value" in refused.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
@@ -122,10 +138,15 @@ async def test_the_plugins_in_the_box_are_ready(hub: Hub) -> None:
     """What is installed is listed without a database."""
     rows = (await hub("plugin", "list", "--json")).json
     assert [(row["plugin"], row["state"]) for row in rows] == [
+        ("csv", "ready"),
         ("email", "ready"),
         ("inapp", "ready"),
+        ("intercom", "ready"),
+        ("salesforce", "ready"),
         ("segment", "ready"),
         ("stripe", "ready"),
+        ("webhook_out", "ready"),
+        ("zendesk", "ready"),
     ]
 
 

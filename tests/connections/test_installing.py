@@ -287,3 +287,22 @@ async def test_nothing_about_a_connection_is_logged(kit: Kit, vendor: Vendor, su
         await sync_stream(kit, added.id, "answers")
     assert "sync.failed" in str(logs)
     assert API_KEY not in str(logs)
+
+
+async def test_some_settings_are_changed_and_the_others_stay(
+    kit: Kit, vendor: Vendor, surveys: Registry, connection: Connection
+) -> None:
+    """A rotated secret is entered alone; None takes a setting away; what does not fit changes nothing."""
+
+    async def change(**changes: Any) -> dict[str, Any]:
+        async with kit.transaction() as session:
+            row = await connections.change(session, kit.vault, surveys, "panel", changes, now=kit.clock.now())
+            return dict(kit.vault.open(row.sealed_config))
+
+    changed = await change(signing_secret="rotated")
+    assert (changed["signing_secret"], changed["api_key"]) == ("rotated", API_KEY)
+    assert "signing_secret" not in await change(signing_secret=None)
+    with pytest.raises(Invalid):
+        await change(api_key=None)
+    assert (await change(page=50))["api_key"] == API_KEY
+    assert await scalar(kit, "SELECT count(*) FROM audit_entry WHERE action = 'connection.reconnected'") == 3

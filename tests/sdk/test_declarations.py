@@ -195,3 +195,17 @@ def test_a_member_that_is_overridden_is_declared_no_more() -> None:
     without = desk(comment=None)
     assert without.actions == {}
     assert set(Desk.actions) == {"comment"}
+
+
+def test_facts_leave_through_one_outlet() -> None:
+    """A connector with two is refused, as their order would be two; the manifest tells of the one."""
+
+    async def messages(self: Any, fact: sdk.Fact) -> None:
+        """Tell what happened."""
+
+    declare = sdk.outlet(topics=lambda config: ["*"])
+    one = desk(messages=declare(messages))
+    assert complaints(one) == []
+    [outlet] = manifest_of(one).outlets
+    assert (outlet.name, outlet.description) == ("messages", "Tell what happened.")
+    assert "a connector has one" in complaints(desk(messages=declare(messages), more=declare(messages)))[0]

@@ -98,3 +98,11 @@ def test_a_scheme_signs_as_the_specification_does() -> None:
     for scheme in (sdk.StandardWebhooks(), sdk.HexHmac("X-Signature", "sha1", "sha1=")):
         assert isinstance(scheme, sdk.Signing)
         scheme.verify(scheme.sign(sdk.Delivery("hook", {}, BODY, AT), SECRET), [SECRET])
+
+
+def test_what_is_sent_is_signed_as_the_specification_says() -> None:
+    """The published example, and one signature for each active secret in their order."""
+    assert sdk.StandardWebhooks().headers(ID, AT, BODY, [SECRET]) == HEADERS
+    both = sdk.StandardWebhooks().headers(ID, AT, BODY, [base64.b64encode(b"another secret").decode(), SECRET])
+    assert both["webhook-signature"].split()[1] == SIGNATURE
+    assert len(both["webhook-signature"].split()) == 2
