@@ -58,3 +58,24 @@ async def test_vendors_agree_on_who_is_who(kit: Kit, world: Sandbox) -> None:
     # The first two have their invoices sent to one accountant, whose domain says nothing about either.
     for company in world.base.companies[2:]:
         assert found[company.domain] == (1, 3), company.name
+
+
+async def test_a_ticket_of_somebody_without_an_account_waits_for_it(
+    kit: Kit, world: Sandbox, plugins: Registry
+) -> None:
+    """A contact and a case that name no account belong to the company of the contact's address, however they come."""
+    crm = await connect(kit, world)
+    company = world.base.companies[2]
+    org = world.salesforce.org
+    names = {"Name": "Kim Lund", "LastName": "Lund", "Email": f"kim.lund@{company.domain}"}
+    contact = org.insert("Contact", AccountId=None, **names)
+    fields = {"Subject": "Help", "Status": "New", "IsClosed": False, "IsEscalated": False}
+    case = org.insert("Case", AccountId=None, ContactId=contact["Id"], **fields)
+    await read(kit, crm, "cases")
+    where = (
+        "SELECT DISTINCT a.domain FROM event e JOIN source_account s ON s.id = e.source_account_id "
+        "LEFT JOIN account a ON a.id = s.account_id WHERE e.record_id = :id"
+    )
+    assert await rows(kit, where, id=case["Id"]) == [(None,)]
+    await read(kit, crm, "contacts", "accounts")
+    assert await rows(kit, where, id=case["Id"]) == [(company.domain,)]
