@@ -16,12 +16,14 @@ from uuid import UUID
 import structlog
 from asyncpg import InterfaceError, OperatorInterventionError, PostgresConnectionError
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.accounts.service import TO_SCORE, mark_later
 from hub.blueprint import service as blueprints
 from hub.blueprint.service import Blueprint
 from hub.connections.service import still_arriving
 from hub.health.service import Then, score_accounts
+from hub.journeys import service as journeys
 from hub.kit import work
 from hub.kit.errors import NotFound
 from hub.kit.runtime import Kit
@@ -32,6 +34,10 @@ log = structlog.get_logger()
 BATCH = 1000
 LEASE = timedelta(seconds=30)
 """Much longer than a batch takes; when a worker dies, so long its accounts wait for another one."""
+
+MOST_DAYS = 500_000
+"""Days of history replayed in one transaction; those of a thousand accounts that have been customers for years take
+longer than a lease."""
 
 FIRST_DELAY = timedelta(minutes=1)
 LONGEST_DELAY = timedelta(hours=6)
@@ -52,9 +58,38 @@ async def drain_accounts_to_score(kit: Kit, then: Then | None = None) -> int:
             return 0
         arriving = await still_arriving(session)
         claims = await work.claim(session, TO_SCORE, limit=BATCH, now=now, lease=LEASE, still_arriving=arriving)
-    if claims:
-        await _score(kit, blueprint, claims, now, then)
+        portions = await _portions(session, claims, now)
+    for nth, portion in enumerate(portions):
+        if nth > 0:
+            waiting = [claim for later in portions[nth:] for claim in later]
+            async with kit.transaction() as session:
+                await work.renew(session, waiting, until=kit.clock.now() + LEASE)
+        await _score(kit, blueprint, portion, now, then)
     return len(claims)
+
+
+async def _portions(session: AsyncSession, claims: Sequence[Claim], now: datetime) -> list[list[Claim]]:
+    """The claims, in so many portions that no portion has more days to replay than fit in a lease."""
+    ids = {claim.key: id_ for claim in claims if (id_ := _account_id(claim)) is not None}
+    pasts = await journeys.days_to_replay(session, list(ids.values()), now)
+    portions: list[list[Claim]] = []
+    days = MOST_DAYS
+    for claim in claims:
+        mine = pasts.get(ids[claim.key], 0) if claim.key in ids else 0
+        if not portions or days + mine > MOST_DAYS:
+            portions.append([])
+            days = 0
+        portions[-1].append(claim)
+        days += mine
+    return portions
+
+
+def _account_id(claim: Claim) -> UUID | None:
+    """The account of an entry; None when somebody put something else on the list."""
+    try:
+        return UUID(claim.key)
+    except ValueError:
+        return None
 
 
 async def _score(kit: Kit, blueprint: Blueprint, claims: Sequence[Claim], now: datetime, then: Then | None) -> None:

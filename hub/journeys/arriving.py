@@ -70,12 +70,12 @@ def batches(strangers: pl.DataFrame, now: datetime) -> Iterator[pl.DataFrame]:
     old = strangers.filter(pl.col(FIRST_SEEN) <= last).sort(FIRST_SEEN, "account_id")
     start = 0
     while start < old.height:
-        size = max(1, POINTS // _days(old[FIRST_SEEN][start], last))
+        size = max(1, POINTS // days_of(old[FIRST_SEEN][start], last))
         yield old.slice(start, size)
         start += size
 
 
-def _days(first_seen: datetime, last: datetime) -> int:
+def days_of(first_seen: datetime, last: datetime) -> int:
     """How many ends of days there are from the moment on; the last one counts."""
     return min((last - first_seen) // DAY + 1, LONGEST)
 
@@ -91,7 +91,7 @@ async def past(
 ) -> pl.DataFrame:
     """The table of a replay: a row for each account and end of a day since it was first seen, until `last`, with the
     measures of the catalogue (those that the journeys need) and what rules may ask besides."""
-    count = max(_days(first, last) for first in accounts[FIRST_SEEN])
+    count = max(days_of(first, last) for first in accounts[FIRST_SEEN])
     measures = await series(
         session,
         catalogue or measures_needed(blueprint),

@@ -8,7 +8,7 @@ once its time has passed without that, also when nothing happens at all. Reached
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
@@ -20,6 +20,7 @@ from hub.journeys.progress import STAY_ID, at_stays
 from hub.journeys.rules import ReadyMap, ReadyMilestone
 from hub.journeys.section import InFlight, Stage
 from hub.journeys.stays import Staying
+from hub.measures.definitions import Where
 from hub.measures.rules import Rule
 
 
@@ -41,7 +42,8 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """An event that would be a proof: the first of `kind` from `since` (None: ever) until `until`, both included."""
+    """An event that would be a proof: the first of `kind`, with the attributes of `where`, from `since` (None: ever)
+    until `until`, both included."""
 
     stay_id: UUID
     milestone: str
@@ -49,6 +51,7 @@ class Sought:
     kind: str
     since: datetime | None
     until: datetime
+    where: Where = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ def sought(world: ReadyMap, stays: Iterable[Staying], known: Known, as_of: datet
             milestone.definition.event,
             None if stay.first else stay.entered_at,
             stay.left_at or as_of,
+            milestone.definition.where,
         )
         for stay, milestone in _open(world, stays, known)
         if milestone.definition.event is not None

@@ -47,7 +47,7 @@ from pydantic import Field, RootModel, model_validator
 from hub.blueprint.checking import Coherent
 from hub.blueprint.problems import Path, did_you_mean
 from hub.blueprint.values import Duration, Entry, Name
-from hub.measures.definitions import EventKind
+from hub.measures.definitions import EventKind, Where
 
 CHURNED: Final = "churned"
 """The end of every journey: the account is no longer a customer."""
@@ -62,9 +62,11 @@ class Segment(Entry):
 
 
 class Milestone(Entry):
-    """A proof of value: an event of the kind `event`, or a rule that holds. Overdue when `expected` has passed."""
+    """A proof of value: an event of the kind `event` (with the attributes that `where` names), or a rule that holds.
+    Overdue when `expected` has passed."""
 
     event: EventKind | None = None
+    where: Where = Field(default_factory=dict)
     when: str | None = None
     expected: Duration | None = None
     required: bool = True
@@ -73,6 +75,8 @@ class Milestone(Entry):
     def _one_way_to_reach_it(self) -> Self:
         if (self.event is None) == (self.when is None):
             raise ValueError("say either `event` or `when`, and not both")
+        if self.where and self.event is None:
+            raise ValueError("`where` chooses among events: name the `event`")
         return self
 
 

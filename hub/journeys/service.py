@@ -11,6 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 import polars as pl
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.accounts.knowing import known_accounts
@@ -24,7 +25,17 @@ from hub.journeys.section import Journeys
 from hub.journeys.stays import Staying
 from hub.journeys.telling import tell
 
-__all__ = ["DEADLINE", "StayStatus", "facts", "placed_at", "placed_daily", "progress", "status_of", "would_place"]
+__all__ = [
+    "DEADLINE",
+    "StayStatus",
+    "days_to_replay",
+    "facts",
+    "placed_at",
+    "placed_daily",
+    "progress",
+    "status_of",
+    "would_place",
+]
 
 DEADLINE = "next deadline"
 """A column beside measures and facts; with a space in its name it is no measure's."""
@@ -83,6 +94,18 @@ async def progress(session: AsyncSession, blueprint: Blueprint, frame: pl.DataFr
     entered = [stay for stay in moves.entered if stay.id in opened]
     await tell(session, facts_of(entered, newly, {stay.id: stay for stay in moves.touched}), now)
     return _with_deadlines(_placed(frame, moves.current.values(), now), moves.current.values(), known, changed)
+
+
+async def days_to_replay(session: AsyncSession, account_ids: Sequence[UUID], now: datetime) -> dict[UUID, int]:
+    """How many days of history each of the accounts that have no stay brings along."""
+    found = await session.execute(
+        text(
+            "SELECT a.id, a.first_seen_at FROM account a WHERE a.id = ANY(CAST(:ids AS uuid[])) "
+            "AND NOT EXISTS (SELECT FROM stay s WHERE s.account_id = a.id)"
+        ),
+        {"ids": list(account_ids)},
+    )
+    return {id_: arriving.days_of(first_seen, now) for id_, first_seen in found if first_seen <= now}
 
 
 async def would_place(session: AsyncSession, blueprint: Blueprint, frame: pl.DataFrame, now: datetime) -> pl.DataFrame:

@@ -15,8 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.journeys.milestones import Progress, Reached, Sought
 from hub.journeys.model import MilestoneProgress, Stay
 from hub.journeys.stays import Staying
-from hub.kit.db import insert_rows, json_text
+from hub.kit.db import driver_connection, insert_rows, json_text
 from hub.kit.paging import among
+from hub.measures.fragments import Fragments, Question
 
 STAY: Table = Stay.__table__  # type: ignore[assignment]  # a mapped class's table is a Table
 MILESTONE: Table = MilestoneProgress.__table__  # type: ignore[assignment]  # as above
@@ -126,25 +127,42 @@ async def milestones_of(session: AsyncSession, stays: Iterable[Staying]) -> dict
 async def first_events(session: AsyncSession, wanted: Sequence[Sought]) -> dict[tuple[UUID, str], Reached]:
     """The first event that proves each of the milestones; those without one are left out.
 
-    Reads the events of the accounts whose milestones are open, from the beginning of the stay.
+    Reads the events of the accounts whose milestones are open, from the beginning of the stay. One statement: what the
+    milestones ask of attributes stands in it once for each way of asking.
     """
     if not wanted:
         return {}
-    found = await session.execute(
-        text(
-            "SELECT w.stay_id, w.milestone, first.occurred_at, first.source_account_id, first.id "
-            "FROM jsonb_to_recordset(CAST(:wanted AS jsonb)) AS w(stay_id uuid, milestone text, account_id uuid, "
-            "kind text, since timestamptz, until timestamptz) CROSS JOIN LATERAL ("
-            "SELECT e.occurred_at, e.source_account_id, e.id FROM source_account s "
-            "JOIN event e ON e.source_account_id = s.id WHERE s.account_id = w.account_id AND e.kind = w.kind "
-            "AND e.occurred_at >= coalesce(w.since, '-infinity') AND e.occurred_at <= w.until "
-            "AND e.retracted_at IS NULL ORDER BY e.occurred_at, e.id LIMIT 1) AS first"
-        ),
-        {"wanted": json_text(wanted)},
+    fragments = Fragments(Question(None, wanted[0].until, None))
+    numbers = {repr(one.where): one.where for one in wanted if one.where}
+    filters = "".join(f"WHEN {nth} THEN {fragments.where(where)} " for nth, where in enumerate(numbers.values()))
+    chosen = f"AND CASE w.filter {filters}ELSE TRUE END " if filters else ""
+    rows = [_wanted(one, list(numbers).index(repr(one.where)) if one.where else None) for one in wanted]
+    statement = (
+        "SELECT w.stay_id, w.milestone, first.occurred_at, first.source_account_id, first.id "
+        f"FROM jsonb_to_recordset({fragments.bind(json_text(rows), 'jsonb')}) AS w(stay_id uuid, milestone text, "
+        "account_id uuid, kind text, since timestamptz, until timestamptz, filter int) CROSS JOIN LATERAL ("
+        "SELECT e.occurred_at, e.source_account_id, e.id FROM source_account s "
+        "JOIN event e ON e.source_account_id = s.id WHERE s.account_id = w.account_id AND e.kind = w.kind "
+        "AND e.occurred_at >= coalesce(w.since, '-infinity') AND e.occurred_at <= w.until "
+        f"AND e.retracted_at IS NULL {chosen}ORDER BY e.occurred_at, e.id LIMIT 1) AS first"
     )
+    driver = await driver_connection(session)
+    found = await driver.fetch(statement, *fragments.parameters)
     return {
         (stay_id, milestone): Reached(at, {"events": [{"source_account_id": str(place), "id": str(event)}]})
         for stay_id, milestone, at, place, event in found
+    }
+
+
+def _wanted(one: Sought, filter_: int | None) -> dict[str, Any]:
+    return {
+        "stay_id": one.stay_id,
+        "milestone": one.milestone,
+        "account_id": one.account_id,
+        "kind": one.kind,
+        "since": one.since,
+        "until": one.until,
+        "filter": filter_,
     }
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Final
 
-from hub.measures.definitions import Attribute, Count, DaysSince, Last, Meaning, People, ReadMeasure, Things
+from hub.measures.definitions import Attribute, Count, Days, DaysSince, Last, Meaning, People, ReadMeasure, Things
 from hub.measures.fragments import NOW, Fragments, Question
 from hub.measures.sql import Statement, Windowed
 
@@ -70,7 +70,7 @@ def _moments(fragments: Fragments, measure: ReadMeasure) -> Iterator[str]:
 def _mine(fragments: Fragments, measure: ReadMeasure) -> str:
     if isinstance(measure, Things) or (isinstance(measure, Attribute) and measure.type is not None):
         return f"e.subject_type = {fragments.bind(measure.type, 'text')}"
-    if isinstance(measure, Count | People | Last | DaysSince) and measure.by:
+    if isinstance(measure, Count | Days | People | Last | DaysSince) and measure.by:
         return f"{fragments.chosen(measure.of)} AND {fragments.by(measure.by)}"
     return fragments.chosen(measure.of)
 

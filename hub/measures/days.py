@@ -17,6 +17,7 @@ from typing import Any, Final
 import polars as pl
 
 from hub.measures.definitions import Attribute, Count, DaysSince, Last, Meaning, People, Pick, ReadMeasure, Sum, Things
+from hub.measures.definitions import Days as DifferentDays
 from hub.measures.fragments import NOW
 from hub.measures.frames import moment_of
 from hub.measures.sweeps import DAY, Column, Days, Part, Sweep, leaves_after
@@ -109,7 +110,7 @@ def _values(board: _Board, measure: ReadMeasure, column: Column) -> pl.Series:
     match measure:
         case Count():
             return _count(board, measure, column)
-        case People():
+        case People() | DifferentDays():
             return _people(board, measure, column)
         case Sum():
             return _total(board, column)
@@ -139,7 +140,7 @@ def _count(board: _Board, measure: Count, column: Column) -> pl.Series:
     return board.levels(pl.concat(parts))
 
 
-def _people(board: _Board, measure: People, column: Column) -> pl.Series:
+def _people(board: _Board, measure: People | DifferentDays, column: Column) -> pl.Series:
     visits = board.changes(column.part, "day", "last", "next")
     shift, until = _whole(measure.shift or NOW), leaves_after(measure)
     gone = pl.lit(board.days.count) if until is None else pl.col("last") + _whole(until)

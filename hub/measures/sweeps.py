@@ -22,6 +22,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
 from hub.measures.definitions import Attribute, By, Count, DaysSince, Last, Meaning, People, ReadMeasure, Sum, Things
+from hub.measures.definitions import Days as DifferentDays
 from hub.measures.fragments import NEWEST_OF_THING, NOW, Fragments, Question
 from hub.measures.sql import MIXED, Newest, OfThings, Windowed, columns_looked_at, currency_of, is_money, newest_answer
 
@@ -118,6 +119,7 @@ def compile_sweep(measures: Mapping[str, ReadMeasure], question: Question, days:
         parts.queries["seen"] = _seen(parts, list(windowed.values()))
     _add_counts(parts, {name: found for name, found in windowed.items() if isinstance(found, Count)})
     _add_people(parts, {name: found for name, found in windowed.items() if isinstance(found, People)})
+    _add_different_days(parts, {name: found for name, found in windowed.items() if isinstance(found, DifferentDays)})
     _add_sums(parts, {name: found for name, found in windowed.items() if isinstance(found, Sum)})
     of_things: dict[timedelta, dict[str, OfThings]] = {}
     for name, measure in measures.items():
@@ -176,39 +178,60 @@ def _add_counts(parts: _Parts, measures: Mapping[str, Count]) -> None:
         parts.gather(f"counts_{number}", ("day", *columns), rows)
 
 
-def _of_whom(fragments: Fragments, measure: Count | Last | DaysSince) -> str:
+def _of_whom(fragments: Fragments, measure: Count | DifferentDays | Last | DaysSince) -> str:
     """Events that the measure means, of those people whom it asks for."""
     chosen = fragments.chosen(measure.of)
     return f"{chosen} AND {fragments.by(measure.by)}" if measure.by else chosen
 
 
 def _add_people(parts: _Parts, measures: Mapping[str, People]) -> None:
-    """The visits of each person at each account, with the day of the next one. `last` is the day on which the latest of
-    the day's visits is a window old; measures that differ in whole days only share a part."""
+    """The visits of each person at each account; measures that differ in whole days only share a part."""
     fragments = parts.fragments
     shared: dict[tuple[str, str, timedelta, timedelta | None], Part] = {}
     for name, measure in measures.items():
         until = leaves_after(measure)
-        known = (
-            f"JOIN person r ON r.id = s.person_id AND {fragments.of_role('r.role', measure.by)}" if measure.by else ""
-        )
+        known = _only_of(fragments, measure.by)
         key = (fragments.chosen(measure.of), known, _shift(measure) % DAY, None if until is None else until % DAY)
         if key not in shared:
             shared[key] = part = f"people_{len(shared)}"
-            chosen, known, entering, leaving = key
-            last = "NULL::int" if leaving is None else f"max({parts.day(leaving)})"
-            parts.queries[f"visits_{part}"] = (
-                f"SELECT e.account_id, v.id, {parts.day(entering)} AS day, {last} AS last "
-                f"FROM seen e CROSS JOIN LATERAL unnest(e.people) AS v(id) WHERE {chosen} GROUP BY 1, 2, 3"
+            visits = f"visits_{part}"
+            source = "seen e CROSS JOIN LATERAL unnest(e.people) AS v(id)"
+            parts.queries[visits] = _visits(parts, "v.id", source, key[0], measure)
+            persons = (
+                "SELECT v.account_id, COALESCE(s.person_id, v.id) AS id, v.day, max(v.last) AS last "
+                f"FROM {visits} v LEFT JOIN {fragments.persons(visits)} s ON s.id = v.id {known} GROUP BY 1, 2, 3"
             )
-            rows = (
-                "SELECT w.account_id, w.day, w.last, lead(w.day) OVER (PARTITION BY w.account_id, w.id ORDER BY w.day) "
-                "AS next FROM (SELECT v.account_id, COALESCE(s.person_id, v.id) AS id, v.day, max(v.last) AS last "
-                f"FROM visits_{part} v LEFT JOIN {fragments.persons(f'visits_{part}')} s ON s.id = v.id {known} "
-                "GROUP BY 1, 2, 3) w"
-            )
-            parts.gather(part, ("day", "last", "next"), rows)
+            parts.gather(part, ("day", "last", "next"), _each_with_the_next(persons))
         parts.columns[name] = Column(shared[key], "day")
+
+
+def _add_different_days(parts: _Parts, measures: Mapping[str, DifferentDays]) -> None:
+    """A date of the calendar is there as a person is: until its last event leaves the window."""
+    for name, measure in measures.items():
+        part = f"dates_{len(parts.columns)}"
+        date = "(e.occurred_at AT TIME ZONE 'UTC')::date"
+        visits = _visits(parts, date, "seen e", _of_whom(parts.fragments, measure), measure)
+        parts.gather(part, ("day", "last", "next"), _each_with_the_next(visits))
+        parts.columns[name] = Column(part, "day")
+
+
+def _visits(parts: _Parts, who: str, source: str, chosen: str, measure: People | DifferentDays) -> str:
+    """Who was there on which day; `last` is the day on which the latest of the day's visits is a window old."""
+    until = leaves_after(measure)
+    last = "NULL::int" if until is None else f"max({parts.day(until % DAY)})"
+    entering = parts.day(_shift(measure) % DAY)
+    return (
+        f"SELECT e.account_id, {who} AS id, {entering} AS day, {last} AS last "
+        f"FROM {source} WHERE {chosen} GROUP BY 1, 2, 3"
+    )
+
+
+def _each_with_the_next(visits: str) -> str:
+    """Visits, each with the day of the next one of the same visitor."""
+    return (
+        "SELECT w.account_id, w.day, w.last, lead(w.day) OVER (PARTITION BY w.account_id, w.id ORDER BY w.day) AS next "
+        f"FROM ({visits}) w"
+    )
 
 
 def _only_of(fragments: Fragments, by: By | None) -> str:

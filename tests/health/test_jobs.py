@@ -6,10 +6,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from sqlalchemy import text
 
 from hub.accounts.service import TO_SCORE, mark_changed
+from hub.health import jobs
 from hub.health.jobs import drain_accounts_to_score
+from hub.health.service import score_accounts
 from hub.kit.clock import FrozenClock
 from hub.kit.runtime import Kit
 
@@ -138,3 +141,23 @@ async def test_a_merged_account_leaves_the_list(world: World) -> None:
     await _mark(world, account, survivor)
     assert await drain_accounts_to_score(kit) == 2
     assert [entry["key"] for entry in await _waiting(world)] == [str(survivor)]
+
+
+async def test_long_histories_are_replayed_in_portions(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No transaction takes longer than the claims are held; everybody is scored in the same go."""
+    kit, _ = _frozen(world)
+    monkeypatch.setattr(jobs, "MOST_DAYS", 150)
+    seen: list[int] = []
+
+    async def counted(session: Any, blueprint: Any, account_ids: Any, now: Any) -> Any:
+        seen.append(len(account_ids))
+        return await score_accounts(session, blueprint, account_ids, now)
+
+    monkeypatch.setattr(jobs, "score_accounts", counted)
+    accounts = [await world.account(first_seen=world.now - timedelta(days=days)) for days in (100, 100, 100, 1000, 0)]
+    await _mark(world, *accounts)
+    assert await drain_accounts_to_score(kit) == 5
+    assert len(seen) > 3
+    assert sum(seen) == 5
+    assert all([(await world.scores(account)) for account in accounts])
+    assert {entry["leased_until"] for entry in await _waiting(world)} == {None}

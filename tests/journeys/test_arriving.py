@@ -182,3 +182,34 @@ async def test_many_are_replayed_in_bounded_batches(kit: Kit, monkeypatch: pytes
     assert found["stage"].to_list() == ["onboarding"] * 4
     async with kit.reading() as session:
         assert len((await session.execute(select(EventRow).where(EventRow.kind == "milestone.overdue"))).all()) == 12
+
+
+async def test_a_milestone_may_ask_for_certain_events(arrival: Arrival) -> None:
+    """By their attributes: the first that fits is the proof, in the past and later on."""
+    chosen = {
+        "plan_chosen": {"event": "product.used", "where": {"feature": "plans", "seats": {"at_least": 10}}},
+        "export": {"event": "product.used", "where": {"feature": ["export", "plans"]}},
+        "any_use": {"event": "product.used"},
+    }
+    smb = {"stages": {"onboarding": {"milestones": chosen}}}
+    blueprint = Blueprint(4, {**BLUEPRINT.document, "journeys": {"smb": smb}})
+    proofs = {}
+    for day, seats in ((20, 5), (30, 12), (40, 20)):
+        proofs[day] = await arrival.event("product.used", START + day * DAY + HOURS)
+        async with arrival.kit.transaction() as session:
+            query = (
+                "UPDATE event SET attributes = jsonb_build_object('feature', 'plans', 'seats', CAST(:seats AS int)) "
+            )
+            await session.execute(text(query + "WHERE id = :id"), {"seats": seats, "id": proofs[day]})
+    arrival.now = START + 10 * DAY + HOURS
+    await arrival.look_for_itself(blueprint)
+    found = await arrival.milestones()
+    assert [found[name].reached_at for name in chosen] == [None, None, START + 3 * DAY + 5 * HOURS]
+    arrival.now = START + 50 * DAY
+    await arrival.look_for_itself(blueprint)
+    found = await arrival.milestones()
+    assert [found[name].reached_at for name in ("plan_chosen", "export")] == [
+        START + 30 * DAY + HOURS,
+        START + 20 * DAY + HOURS,
+    ]
+    assert found["plan_chosen"].evidence["events"][0]["id"] == str(proofs[30])

@@ -48,6 +48,13 @@ def test_a_sound_document_has_no_problems() -> None:
     )
 
 
+def test_only_events_have_attributes_to_choose_by() -> None:
+    """A milestone with a rule asks its measures instead."""
+    assert Milestone(event="product.used", where={"feature": "plans"}).where["feature"].any_of == ("plans",)
+    with pytest.raises(ValidationError, match="name the `event`"):
+        Milestone(when="use >= 1", where={"feature": "plans"})
+
+
 def test_segments_and_journeys_belong_together() -> None:
     """A segment without a journey, and the journey of no segment."""
     assert _problems(journeys={"smbs": JOURNEY}) == [
