@@ -115,8 +115,10 @@ async def test_the_plugins_in_the_box_are_ready(hub: Hub) -> None:
     rows = (await hub("plugin", "list", "--json")).json
     assert [(row["plugin"], row["state"]) for row in rows] == [
         ("inapp", "ready"),
+        ("salesforce", "ready"),
         ("segment", "ready"),
         ("stripe", "ready"),
+        ("zendesk", "ready"),
     ]
 
 
