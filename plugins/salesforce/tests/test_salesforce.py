@@ -12,7 +12,7 @@ import pytest
 from hub_salesforce import Salesforce
 from hub_salesforce import messages as outbound
 from hub_salesforce.budget import HOLD_BACK, Usage, hold_back, usage_in
-from hub_salesforce.mapping import domain_of
+from hub_salesforce.places import domain_of
 from hub_salesforce.reading import LOOK_BACK, Position, Source, beginning, csv_rows, flat, row_or_tombstone
 from hypothesis import given
 from hypothesis import strategies as st
