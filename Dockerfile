@@ -12,7 +12,8 @@ COPY plugins ./plugins
 COPY examples/blueprints ./examples/blueprints
 COPY examples/queries ./examples/queries
 RUN python -m venv /opt/hub \
- && /opt/hub/bin/pip install . ./plugins/segment ./plugins/stripe ./plugins/inapp
+ && /opt/hub/bin/pip install . ./plugins/segment ./plugins/stripe ./plugins/inapp ./plugins/intercom \
+    ./plugins/webhook_out
 
 FROM python:3.12-slim
 ENV PATH=/opt/hub/bin:$PATH \
