@@ -143,6 +143,7 @@ async def check(
     row.tenant = tenant
     if row.status == ConnectionStatus.PAUSED:
         row.status, row.problem = ConnectionStatus.ACTIVE, None
+        await audit(session, viewer, "connection.resumed", f"connection:{row.name}", {}, now=now)
         await schedule_sync(session, row.id, now=now)
     await try_again(session, row.id, now=now)
     return row

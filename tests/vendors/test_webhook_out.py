@@ -197,6 +197,9 @@ async def test_after_days_it_pauses_and_goes_on_without_a_gap(kit: Kit, endpoint
     await deliver(kit)
     assert [message["type"] for message in endpoint.messages[-3:]] == ["band.changed", "stage.entered", "alert.opened"]
     assert (await listed(kit)).status == "active"
+    async with kit.reading() as session:
+        audited = (await session.execute(text("SELECT action FROM audit_entry ORDER BY id"))).scalars().all()
+    assert audited == ["connection.added", "connection.resumed"]
     await forget_facts(kit)
     async with kit.reading() as session:
         kept = (await session.execute(text("SELECT topic FROM outbox"))).scalars().all()
