@@ -46,6 +46,9 @@ from hub.timeline.jobs import drain_raw_records
 from hub.timeline.service import fingerprint
 
 ROUNDS = int(os.environ.get("HUB_TEST_TORTURE", "200"))
+PARTS = 4
+"""The rounds are dealt out to so many tests, so that all processes of the suite share them."""
+
 UNTIL = datetime(2026, 6, 1, tzinfo=UTC)
 SEED = 1
 PAGE = 2
@@ -231,11 +234,14 @@ async def tortured(torture: Torture, seed: int) -> tuple[str, int]:
     return await torture.told()
 
 
-async def test_the_worst_days_tell_what_a_calm_day_tells(torture: Torture, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("part", range(PARTS))
+async def test_the_worst_days_tell_what_a_calm_day_tells(
+    torture: Torture, monkeypatch: pytest.MonkeyPatch, part: int
+) -> None:
     """The same timeline, the same raw records, nothing in quarantine: nothing is lost, nothing is there twice."""
     expected = await calm(torture)
     assert expected[1] > 20
-    for seed in range(ROUNDS):
+    for seed in range(part, ROUNDS, PARTS):
         await torture.forget()
         monkeypatch.setattr(jobs, "BATCH", Random(seed).choice((3, 20, 2_000)))
         found = await tortured(torture, seed)
