@@ -116,6 +116,7 @@ async def test_the_plugins_in_the_box_are_ready(hub: Hub) -> None:
     """What is installed is listed without a database."""
     rows = (await hub("plugin", "list", "--json")).json
     assert [(row["plugin"], row["state"]) for row in rows] == [
+        ("csv", "ready"),
         ("inapp", "ready"),
         ("segment", "ready"),
         ("stripe", "ready"),
