@@ -77,7 +77,10 @@ def _moved(before: list[str], after: list[str]) -> list[str]:
 def _parts(path: Path, before: Any, after: Any) -> Iterator[Part]:
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for key in dict.fromkeys((*after, *before)):
-            yield from _parts((*path, key), before.get(key), after.get(key))
+            if (key in before) is (key in after):
+                yield from _parts((*path, key), before[key], after[key])
+            else:
+                yield Part((*path, key), before.get(key), after.get(key))
         if before.keys() == after.keys() and list(before) != list(after):
             yield Part(path, list(before), list(after))
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):

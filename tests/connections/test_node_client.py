@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hub.sandbox.loopback import serve
 from sqlalchemy import text
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -18,6 +17,7 @@ from hub.connections import registry
 from hub.connections import service as connections
 from hub.connections.jobs import drain_deliveries
 from hub.connections.webhooks import Intake
+from hub.kit.loopback import serve
 from hub.kit.runtime import Kit
 from hub.timeline.jobs import drain_raw_records
 

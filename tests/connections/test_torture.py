@@ -22,7 +22,6 @@ from uuid import UUID
 import hub_stripe.connector
 import pytest
 import stamina
-from hub.sandbox.loopback import serve
 from hub_segment import Segment
 from hub_stripe import Stripe
 from sqlalchemy import text
@@ -37,6 +36,7 @@ from hub.connections.reading import Ended
 from hub.connections.registry import Registry
 from hub.connections.webhooks import Intake
 from hub.kit.clock import FrozenClock
+from hub.kit.loopback import serve
 from hub.kit.runtime import Kit
 from hub.sandbox import Fault, Faults, Sandbox, invent
 from hub.sandbox.books import Resource

@@ -149,9 +149,9 @@ async def test_long_histories_are_replayed_in_portions(world: World, monkeypatch
     monkeypatch.setattr(jobs, "MOST_DAYS", 150)
     seen: list[int] = []
 
-    async def counted(session: Any, blueprint: Any, account_ids: Any, now: Any) -> Any:
+    async def counted(session: Any, blueprint: Any, account_ids: Any, now: Any, then: Any) -> Any:
         seen.append(len(account_ids))
-        return await score_accounts(session, blueprint, account_ids, now)
+        return await score_accounts(session, blueprint, account_ids, now, then)
 
     monkeypatch.setattr(jobs, "score_accounts", counted)
     accounts = [await world.account(first_seen=world.now - timedelta(days=days)) for days in (100, 100, 100, 1000, 0)]

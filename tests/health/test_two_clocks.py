@@ -32,7 +32,7 @@ from hub.health.terms import read_terms
 from hub.kit.clock import FrozenClock
 from hub.kit.errors import HubError, NotFound
 from hub.kit.runtime import Kit
-from hub.timeline.service import remap
+from hub.timeline.service import replay
 from tests.health.conftest import BLUEPRINT
 from tests.timeline.acme import About, Acme, Named, Record, Told, connect, drain, receive, row, tombstone
 
@@ -207,8 +207,7 @@ class History:
     async def _remap(self) -> None:
         version = self.rng.choice((Acme, Mistaken))
         with registry.using(Registry.of(version)):
-            async with self.kit.transaction() as session:
-                await remap(session, self.kit.vault, self.vendor, now=self.clock.now())
+            await replay(self.kit, self.vendor)
 
 
 async def test_every_moment_is_for_ever_what_it_was(kit: Kit) -> None:

@@ -53,8 +53,8 @@ def case_of(play: str) -> Case:
             return STARTS[play]
 
 
-RUNNABLE = [name for name, play in PLAYS.items() if play.enabled]
-BY_FACTS = [name for name in RUNNABLE if name not in ("sticky_feature_callout", "escalation", "business_review")]
+OTHERWISE = ("sticky_feature_callout", "escalation", "business_review", "weekly_progress_review")
+BY_FACTS = [name for name in PLAYS if name not in OTHERWISE]
 
 
 @pytest.mark.parametrize("play", BY_FACTS)
@@ -104,13 +104,13 @@ async def test_a_play_by_hand_starts_by_hand_alone(world: DefaultWorld) -> None:
     assert "sticky_feature_callout" in await world.runs(account)
 
 
-def test_the_weekly_review_is_declared_with_its_week_and_its_rule() -> None:
-    """It cannot run yet; its rule holds while the onboarding or implementation lasts, and not behind it."""
+def test_the_weekly_review_has_its_week_and_its_rule() -> None:
+    """Its rule holds while the onboarding or implementation lasts, and not behind it."""
     trigger = PLAYS["weekly_progress_review"].trigger
     assert isinstance(trigger, Scheduled)
     assert trigger.when is not None
-    assert (trigger.schedule, PLAYS["weekly_progress_review"].enabled) == (timedelta(days=7), False)
+    assert trigger.schedule == timedelta(days=7)
     stages = pl.DataFrame({"stage": ["onboarding", "implementation", "established", None]})
     assert Rule.parse(trigger.when, ["stage"]).holds(stages).to_list() == [True, True, False, False]
-    assert [name for name in PLAYS if name not in RUNNABLE] == ["weekly_progress_review"]
+    assert [name for name, play in PLAYS.items() if not play.enabled] == []
     assert isinstance(PLAYS["welcome_series"].trigger, MilestoneOverdue)
