@@ -55,9 +55,12 @@ class ScoringResult:
     looks: Mapping[UUID, datetime] = field(default_factory=dict)
 
 
-Then: TypeAlias = Callable[[AsyncSession, Blueprint, pl.DataFrame, Mapping[UUID, datetime], datetime], Awaitable[None]]
+Then: TypeAlias = Callable[
+    [AsyncSession, Blueprint, pl.DataFrame, Mapping[UUID, datetime], datetime], Awaitable[frozenset[UUID]]
+]
 """What else is done with accounts that were scored, in the same transaction: given their rows with everything that a
-rule may name, and when each was scored before (those that never were are left out)."""
+rule may name, and when each was scored before (those that never were are left out). Returns those that are to be looked
+at every day."""
 
 
 async def score_accounts(
@@ -100,11 +103,13 @@ async def score_accounts(
     opened, alive, alert_facts = await follow_alerts(session, blueprint, judged, now)
     watch_facts = await follow_watch(session, judged, opened, alive, now)
     await tell(session, [*told, *alert_facts, *watch_facts], now)
+    restless: frozenset[UUID] = frozenset()
     if then is not None:
-        await then(session, blueprint, judged, {id_: stood.scored_at for id_, stood in before.items()}, now)
+        looked = {id_: one.scored_at for id_, one in before.items()}
+        restless = await then(session, blueprint, judged, looked, now)
     news = frozenset(one.account_id for one in changed)
     mine = frame.filter(pl.col("account_id").is_in([str(account_id) for account_id in written]))
-    return ScoringResult(frozenset(written), news, await next_looks(session, blueprint, mine, news, now))
+    return ScoringResult(frozenset(written), news, await next_looks(session, blueprint, mine, news | restless, now))
 
 
 def with_standing(frame: pl.DataFrame, before: Mapping[UUID, Standing]) -> pl.DataFrame:

@@ -35,7 +35,7 @@ from hub.measures.rules import Rule
 from hub.plays.enrolling import enrol_if_wanted
 from hub.plays.section import Play, Plays
 from hub.plays.trigger_kinds import EventRecorded, Existing, RuleEntered, RuleExited, Scheduled
-from hub.plays.under_way import move_runs
+from hub.plays.under_way import move_runs, moves_by_itself
 
 OVERLAP: Final = timedelta(minutes=10)
 """How far back events are looked for behind the last look: a transaction that was slow to commit is not missed."""
@@ -89,11 +89,12 @@ async def follow(
     frame: pl.DataFrame,
     looked: Mapping[UUID, datetime],
     now: datetime,
-) -> None:
+) -> frozenset[UUID]:
     """Look at the accounts of a batch. `frame` has a row for each, with everything that a rule may name; `looked` is
-    when each was looked at before (those that never were are left out)."""
+    when each was looked at before (those that never were are left out). Returns the accounts that are to be looked at
+    every day, because a rule or schedule here moves by itself."""
     if frame.is_empty():
-        return
+        return frozenset()
     plays = watched(blueprint)
     if plays:
         look = _Look(frame, looked, await _followed_since(session, plays, now), now)
@@ -106,7 +107,10 @@ async def follow(
             await enrol_if_wanted(
                 session, blueprint, reason.play, reason.account_id, reason.occurrence, reason.trigger, now=now
             )
-    await move_runs(session, blueprint, frame, now)
+    restless = await move_runs(session, blueprint, frame, now)
+    if any(_is_scheduled(one) or moves_by_itself(blueprint, one.rule) for one in plays):
+        return frozenset(UUID(account_id) for account_id in frame["account_id"])
+    return restless
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.blueprint.service import Blueprint
+from hub.health.waking import STILL
 from hub.kit import work
 from hub.kit.db import json_text
 from hub.kit.errors import Invalid
 from hub.measures.rules import Rule
+from hub.measures.section import Catalogue
 from hub.plays.asking import rule_of
 from hub.plays.enrolling import TO_ADVANCE
 from hub.plays.section import Play
@@ -31,9 +33,15 @@ from hub.plays.step_kinds import WaitStep, program
 log = structlog.get_logger()
 
 
-async def move_runs(session: AsyncSession, blueprint: Blueprint, frame: pl.DataFrame, now: datetime) -> None:
+def moves_by_itself(blueprint: Blueprint, rule: Rule | None) -> bool:
+    """Whether a rule names what time alone changes every day; what measures do in time is looked after elsewhere."""
+    return rule is not None and bool(rule.names - blueprint.section("measures", Catalogue).names - STILL)
+
+
+async def move_runs(session: AsyncSession, blueprint: Blueprint, frame: pl.DataFrame, now: datetime) -> frozenset[UUID]:
     """Look at the runs on the accounts of a batch; `frame` has a row for each account, with everything that a rule may
-    name. At most five statements, whatever their number."""
+    name. Returns the accounts on which a run asks for what moves by itself. At most five statements, whatever their
+    number."""
     found = await session.execute(
         text(
             "SELECT r.id, r.account_id, r.definition, r.step, r.status, r.ending IS NOT NULL AS ending, "
@@ -47,12 +55,15 @@ async def move_runs(session: AsyncSession, blueprint: Blueprint, frame: pl.DataF
     )
     rows = found.all()
     if not rows:
-        return
+        return frozenset()
     place = {UUID(account_id): nth for nth, account_id in enumerate(frame["account_id"])}
     asked = _Asked(blueprint, frame)
     ends, goes_on, reached = [], [], []
+    restless: set[UUID] = set()
     for row in rows:
         play, nth = _play(orjson.dumps(row.definition)), place[row.account_id]
+        if any(asked.moves(rule) for _, rule in play.rules()):
+            restless.add(row.account_id)
         if row.seeks and play.goal is not None and asked.holds(play.goal.when, nth):
             reached.append(row.id)
         if row.status == "running" and not row.ending and play.exit is not None and asked.holds(play.exit, nth):
@@ -62,6 +73,7 @@ async def move_runs(session: AsyncSession, blueprint: Blueprint, frame: pl.DataF
             if isinstance(step, WaitStep) and step.until is not None and asked.holds(step.until, nth):
                 goes_on.append({"run_id": row.id, "index": row.step, "result": asked.because(step.until, nth)})
     await _write(session, ends, goes_on, reached, now)
+    return frozenset(restless)
 
 
 @lru_cache(maxsize=256)
@@ -78,6 +90,15 @@ class _Asked:
 
     def holds(self, rule: str, nth: int) -> bool:
         """Whether a rule holds for the account of this row."""
+        known = self._asked(rule)
+        return known is not None and known[1][nth]
+
+    def moves(self, rule: str) -> bool:
+        """Whether it names what time alone changes every day."""
+        known = self._asked(rule)
+        return known is not None and moves_by_itself(self._blueprint, known[0])
+
+    def _asked(self, rule: str) -> tuple[Rule, list[bool]] | None:
         if rule not in self._rules:
             try:
                 read = rule_of(self._blueprint, rule)
@@ -86,8 +107,7 @@ class _Asked:
                 self._rules[rule] = None
             else:
                 self._rules[rule] = read, read.holds(self._frame).to_list()
-        known = self._rules[rule]
-        return known is not None and known[1][nth]
+        return self._rules[rule]
 
     def because(self, rule: str, nth: int) -> dict[str, Any]:
         """The rule, and the values for which it holds."""
