@@ -1,8 +1,9 @@
 // The hub inside a product's page: fetches the signed-in user's messages, shows them, reports what became of them.
 //
 // Lives in one shadow tree, and constructs its style sheet from the text of inapp.css, so that it needs nothing of a
-// content security policy but its own origin in script-src and connect-src. Requests are "simple" ones (text/plain, no headers of our own): no
-// preflight, no cookie. What the hub has not confirmed stays in localStorage and is sent again.
+// content security policy but its own origin in script-src and connect-src. Requests are "simple" ones (text/plain,
+// no headers of our own): no preflight, no cookie. What the hub has not confirmed stays in localStorage and is sent
+// again.
 (() => {
 "use strict";
 const page = document, tag = page.currentScript, early = window.hubInApp;
@@ -36,23 +37,24 @@ const change = (edit) => {
 // ---- Talking to the hub.
 const written = (fields) => JSON.stringify({ ...fields, user, signature });
 const post = async (path, fields) => {
-  const answer = await fetch(base + path, { method: "POST", body: written(fields), keepalive: true, credentials: "omit" });
-  if (answer.ok || (path == "events" && [400, 413].includes(answer.status))) return answer;
+  const answer = await fetch(base + path,
+    { method: "POST", body: written(fields), keepalive: true, credentials: "omit" });
+  if (answer.ok || answer.status == 400) return answer;
   throw 0;
 };
 const failed = () => {
-  if (!failures++) console.warn("In-app: no answer from the hub; trying again later");
+  if (!failures++) console.warn("In-app: no answer from the hub; tried later");
   due = Date.now() + Math.min(every * 2 ** failures, 18e5) * (0.75 + Math.random() / 2);
 };
 const flush = async () => {
   if (sending) return;
-  sending = true;
+  sending = 1;
   try {
     for (let next; (next = state().queue[0]); ) {
       await post("events", next);
       change((now) => { now.queue = now.queue.filter((report) => report.id != next.id); });
     }
-  } finally { sending = false; }
+  } finally { sending = 0; }
 };
 // A report's id follows from the message and what became of it: from two tabs, or sent twice, it is one report.
 const named = (message, type, index = 0) =>
@@ -103,7 +105,8 @@ root.adoptedStyleSheets = [sheet];
 root.append(live);
 
 const announce = (text) => setTimeout(() => { live.textContent = text; }, 100);
-const button = (label, click, kind, name) => make("button", { type: "button", class: kind, "aria-label": name, click }, label);
+const button = (label, click, kind, name) =>
+  make("button", { type: "button", class: kind, "aria-label": name, click }, label);
 const cross = (slot) => button("✕", () => end(slot, "dismissed"), "x", words.close);
 const follow = ({ url, button: label }, slot, otherwise) =>
   url ? make("a", { href: url, class: "main", click: () => end(slot, "clicked") }, label || words.open)
@@ -190,7 +193,7 @@ const arrange = () => {
     if (slot && !open[slot] && !isOver(message, told) && (anchor || !message.target)) show(message, slot, anchor);
   }
   for (const [slot, { message, node, anchor, refresh }] of Object.entries(open)) {
-    const gone = anchor ? !anchor.isConnected : !messages.some(({ id }) => id == message.id);
+    const gone = anchor?.isConnected === false || !messages.some(({ id }) => id == message.id);
     gone && !node.contains(root.activeElement) ? end(slot) : refresh?.();
   }
 };
@@ -200,7 +203,7 @@ const show = (message, slot, anchor) => {
   const node = make("section", {
     class: `card ${message.kind} ${slot == "banner" ? "" : corner.replace("-", " ")}`, tabindex: "-1",
     role: isCard ? "dialog" : "region", "aria-labelledby": slot,
-    "aria-describedby": isCard && message.body ? slot + "-body" : null,
+    "aria-describedby": slot + "-body",
   });
   open[slot] = { message, node, anchor };
   node.append(...forms[message.kind](message, slot).filter(Boolean));
@@ -209,8 +212,7 @@ const show = (message, slot, anchor) => {
   report(message, "shown");
   announce(`${message.title} ${isCard ? message.body : ""}`);
   // Focus moves in when nobody is at work elsewhere on the page; F6 brings it in at any time, and back.
-  const at = page.activeElement;
-  if (isCard && (!at || at == page.body)) node.focus();
+  if (isCard && page.activeElement == page.body) node.focus();
 };
 const point = () => {
   const { node, anchor } = open.card || {};
@@ -231,15 +233,15 @@ const leave = (node) => {
 const end = (slot, type) => {
   const { message, node } = open[slot] || {};
   if (!node) return;
-  if (type) report(message, type);
+  if (type && !isOver(message, state().told)) report(message, type);
   leave(node);
   node.remove();
   delete open[slot];
 };
 
 // ---- The page's own doings.
-const ends = new AbortController();
-const on = (target, name, hear) => target.addEventListener(name, hear, { capture: true, signal: ends.signal });
+const life = new AbortController();
+const on = (target, name, hear) => target.addEventListener(name, hear, { capture: true, signal: life.signal });
 on(page, "visibilitychange", () => tick());
 on(window, "online", () => { due = 0; tick(); });
 on(window, "resize", point);
@@ -265,12 +267,12 @@ const push = (...names) => {
 const stop = () => {
   stopped = true;
   clearInterval(clock);
-  ends.abort();
+  life.abort();
   host.remove();
   delete window.hubInApp;
 };
 window.hubInApp = { push, stop };
 if (Array.isArray(early)) push(...early);
-try { Object.assign(words, JSON.parse(labels || "{}")); } catch { console.warn("In-app: data-labels is not JSON"); }
+try { Object.assign(words, JSON.parse(labels || "{}")); } catch { console.warn("In-app: bad data-labels"); }
 tick();
 })();
