@@ -311,7 +311,7 @@ def headings(path: Path) -> set[str]:
 def test_every_setting_in_the_guides_exists() -> None:
     """A `HUB_…` name is a setting, or one of the test suite's own."""
     settings = {f"HUB_{name.upper()}" for name in Settings.model_fields}
-    suite = (ROOT / "tests" / "conftest.py").read_text()
+    suite = "".join(path.read_text() for path in (ROOT / "tests").rglob("conftest.py"))
     for readme in READMES:
         for name in re.findall(r"\bHUB_[A-Z][A-Z_]*\b", readme.read_text()):
             known = name in settings or (name.startswith("HUB_TEST_") and name in suite)

@@ -79,7 +79,9 @@ class SqlMailbox:
 
     async def close(self, message_id: str, *, recipient: str) -> bool:
         """Take a recipient's message out of the mailbox; False when it was not there."""
-        return await self._change(message_id, recipient, MailboxMessage.closed_at.is_(None), closed_at=self._clock.now())
+        return await self._change(
+            message_id, recipient, MailboxMessage.closed_at.is_(None), closed_at=self._clock.now()
+        )
 
     async def mark(self, message_id: str, mark: str, *, recipient: str) -> bool:
         """Remember something about a recipient's message; the same mark again changes nothing, and returns False.

@@ -49,9 +49,7 @@ class Visit:
 
     async def send(self, **fields: Any) -> str:
         """Leave a message for u-7, as a play does; returns its id."""
-        outcome = await perform(
-            self.hub.kit, "inapp", "inapp.send_message", {"user": "u-7", **fields}, key=uuid4().hex
-        )
+        outcome = await perform(self.hub.kit, "inapp", "inapp.send_message", {"user": "u-7", **fields}, key=uuid4().hex)
         assert outcome.problem is None, outcome.problem
         return str(outcome.output["message"])
 
@@ -92,7 +90,7 @@ class Visit:
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
     """Chromium with an empty profile of its own."""
-    if not CHROMIUM.exists():
+    if not os.access(CHROMIUM, os.X_OK):
         pytest.skip("Chromium is not installed: apt-get install -y --no-install-recommends chromium")
     async with async_playwright() as playwright:
         opened = await playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
@@ -106,12 +104,13 @@ async def browser() -> AsyncIterator[Browser]:
 async def visit(hub: RunningHub, browser: Browser) -> AsyncIterator[Visit]:  # noqa: F811  # the fixture from above
     """A product with the script in its page; the browser has not gone there yet."""
     with product_running(hub.url, INAPP_SECRET) as product:
-        page = await browser.new_page(viewport={"width": 900, "height": 600})
+        context = await browser.new_context(viewport={"width": 900, "height": 600})
+        page = await context.new_page()
         page.set_default_timeout(PATIENCE_MS)
         found = Visit(page, product, hub)
         found.listen()
         yield found
-        await page.close()
+        await context.close()
 
 
 @pytest.fixture

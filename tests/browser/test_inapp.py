@@ -25,7 +25,7 @@ async def picture(visit: Visit, shots: Path | None, name: str) -> None:
 
 
 async def test_a_click_on_a_callout_is_on_the_accounts_timeline(visit: Visit, shots: Path | None) -> None:
-    """Shown beside its element, clicked, and both are told of the account, once each; the message does not come back."""
+    """Shown beside its element, clicked, and both are told of the account, once each; it does not come back."""
     async with httpx.AsyncClient(auth=("write-key-of-the-tests", "")) as segment:
         body = {
             "userId": "u-7", "groupId": "g-1", "traits": {"name": "Northwind", "domain": "northwind.example"},
@@ -90,7 +90,9 @@ async def test_focus_moves_in_when_nobody_is_at_work(visit: Visit) -> None:
 
 async def test_a_banner_is_announced_and_closed(visit: Visit, shots: Path | None) -> None:
     """It does not take the focus, a screen reader is told of it, and closing it is told once."""
-    await visit.send(kind="banner", title="Maintenance on Sunday.", body="From 8 to 9.", url="/status", button="Details")
+    await visit.send(
+        kind="banner", title="Maintenance on Sunday.", body="From 8 to 9.", url="/status", button="Details"
+    )
     await visit.open()
     banner = visit.page.get_by_role("region", name="Maintenance on Sunday.")
     await expect(banner).to_be_visible()

@@ -7,7 +7,7 @@
 (() => {
 "use strict";
 const page = document, tag = page.currentScript, early = window.hubInApp;
-const { user, signature, dir, labels, interval } = tag.dataset;
+const { user, signature, dir, labels = "{}", interval } = tag.dataset;
 if (!user || !signature || early?.stop) return;
 
 const base = tag.src.replace(/[^/]*$/, ""), place = `hub-inapp ${base} ${user}`;
@@ -98,7 +98,7 @@ const make = (name, attributes, ...children) => {
   node.append(...children.filter((child) => child || child === 0));
   return node;
 };
-const host = make("hub-inapp"), root = host.attachShadow({ mode: "open" });
+const host = make("hub-inapp", {}), root = host.attachShadow({ mode: "open" });
 const live = make("div", { role: "status", class: "unseen" });
 const sheet = new CSSStyleSheet();
 root.adoptedStyleSheets = [sheet];
@@ -106,7 +106,7 @@ root.append(live);
 
 const announce = (text) => setTimeout(() => { live.textContent = text; }, 100);
 const button = (label, click, kind, name) =>
-  make("button", { type: "button", class: kind, "aria-label": name, click }, label);
+  make("button", { class: kind, "aria-label": name, click }, label);
 const cross = (slot) => button("✕", () => end(slot, "dismissed"), "x", words.close);
 const follow = ({ url, button: label }, slot, otherwise) =>
   url ? make("a", { href: url, class: "main", click: () => end(slot, "clicked") }, label || words.open)
@@ -127,7 +127,7 @@ const forms = {
     const low = message.low || ends?.[0], high = message.high || ends?.[1];
     const choice = (value) => make("label", {},
       make("input", { type: "radio", name: "answer", value, required: "",
-        "aria-label": value == first ? value + ", " + low : value == last ? value + ", " + high : null }),
+        "aria-label": value == first ? `${value}, ${low}` : value == last ? `${value}, ${high}` : null }),
       make("span", {}, value));
     const text = (name, label, required) => make("textarea", { name, "aria-label": label, required, maxlength: 2000 });
     const submit = (event) => {
@@ -198,8 +198,7 @@ const arrange = () => {
   }
 };
 const show = (message, slot, anchor) => {
-  const corner = message.corner || (slot == "checklist" ? "bottom-start" : "bottom-end");
-  const isCard = slot == "card";
+  const isCard = slot == "card", corner = message.corner || (message.items ? "bottom-start" : "bottom-end");
   const node = make("section", {
     class: `card ${message.kind} ${slot == "banner" ? "" : corner.replace("-", " ")}`, tabindex: "-1",
     role: isCard ? "dialog" : "region", "aria-labelledby": slot,
@@ -273,6 +272,6 @@ const stop = () => {
 };
 window.hubInApp = { push, stop };
 if (Array.isArray(early)) push(...early);
-try { Object.assign(words, JSON.parse(labels || "{}")); } catch { console.warn("In-app: bad data-labels"); }
+try { Object.assign(words, JSON.parse(labels)); } catch { console.warn("In-app: bad data-labels"); }
 tick();
 })();

@@ -60,7 +60,9 @@ class SendMessage(BaseModel):
     survey: Survey | None = Field(
         None, description="What a survey asks for: 0–10 (nps, the default), 1–5 (csat), or a text."
     )
-    comment: str | None = Field(None, min_length=1, max_length=200, description="A survey's second question, for a text.")
+    comment: str | None = Field(
+        None, min_length=1, max_length=200, description="A survey's second question, for a text."
+    )
     low: str | None = Field(None, min_length=1, max_length=50, description="What the lowest number of a survey means.")
     high: str | None = Field(None, min_length=1, max_length=50, description="What the highest number means.")
     items: list[Item] | None = Field(None, min_length=1, max_length=30, description="What a checklist lists.")
