@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -212,6 +213,38 @@ async def test_a_hub_that_is_away_loses_nothing(visit: Visit) -> None:
     await visit.told("message.clicked")
     await expect(visit.page.get_by_role("dialog")).to_have_count(0)
     assert visit.errors == []
+
+
+async def test_a_page_that_is_left_at_once_is_heard(visit: Visit) -> None:
+    """The click and the end of the page are one moment: what was clicked arrives all the same, once."""
+    await visit.send(title="Hello", body="")
+    await visit.open()
+    await expect(visit.page.get_by_role("dialog")).to_be_visible()
+    await visit.told("message.shown")
+    await visit.page.evaluate(
+        "document.querySelector('hub-inapp').shadowRoot.querySelector('.main').click(); location.href = 'about:blank'"
+    )
+    await visit.page.wait_for_url("about:blank")
+    await visit.told("message.clicked")
+
+
+async def test_a_page_that_is_left_while_the_hub_hangs_tells_later(visit: Visit) -> None:
+    """What no answer came for is kept, and told with the next visit: one event, however often it was sent."""
+    await visit.send(title="Hello", body="")
+    await visit.open()
+    card = visit.page.get_by_role("dialog")
+    await expect(card).to_be_visible()
+    await visit.told("message.shown")
+    server = visit.hub.processes["serve"]
+    server.send_signal(signal.SIGSTOP)
+    try:
+        await card.get_by_role("button", name="OK").click()
+        await visit.page.goto("about:blank")
+    finally:
+        server.send_signal(signal.SIGCONT)
+    await visit.open()
+    await visit.told("message.clicked")
+    await expect(card).to_have_count(0)
 
 
 async def test_it_goes_without_a_trace(visit: Visit) -> None:
