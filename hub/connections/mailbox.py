@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,6 +19,8 @@ from hub.sdk.errors import Rejected
 from hub.sdk.mailbox import Message
 
 LONGEST_RECIPIENT = 500
+LONGEST_MARK = 100
+MOST_MARKS = 100
 
 
 class SqlMailbox:
@@ -77,6 +79,22 @@ class SqlMailbox:
 
     async def close(self, message_id: str, *, recipient: str) -> bool:
         """Take a recipient's message out of the mailbox; False when it was not there."""
+        return await self._change(
+            message_id, recipient, MailboxMessage.closed_at.is_(None), closed_at=self._clock.now()
+        )
+
+    async def mark(self, message_id: str, mark: str, *, recipient: str) -> bool:
+        """Remember something about a recipient's message; the same mark again changes nothing, and returns False.
+
+        A message remembers `MOST_MARKS`, closed or not.
+        """
+        if not mark or len(mark) > LONGEST_MARK or "\x00" in mark:
+            return False
+        marks = MailboxMessage.marks
+        is_new = func.array_position(marks, mark).is_(None) & (func.cardinality(marks) < MOST_MARKS)
+        return await self._change(message_id, recipient, is_new, marks=func.array_append(marks, mark))
+
+    async def _change(self, message_id: str, recipient: str, when: ColumnElement[bool], **values: Any) -> bool:
         try:
             found = UUID(message_id)
         except ValueError:
@@ -84,19 +102,21 @@ class SqlMailbox:
         if "\x00" in recipient:
             return False
         async with self._transaction() as session:
-            closed = await session.execute(
+            changed = await session.execute(
                 update(MailboxMessage)
                 .where(
                     MailboxMessage.id == found,
                     MailboxMessage.connection_id == self._connection_id,
                     MailboxMessage.recipient == recipient,
-                    MailboxMessage.closed_at.is_(None),
+                    when,
                 )
-                .values(closed_at=self._clock.now())
+                .values(**values)
                 .returning(MailboxMessage.id)
             )
-            return closed.first() is not None
+            return changed.first() is not None
 
 
 def _message(row: MailboxMessage) -> Message:
-    return Message(id=str(row.id), recipient=row.recipient, body=row.body, created_at=row.created_at)
+    return Message(
+        id=str(row.id), recipient=row.recipient, body=row.body, created_at=row.created_at, marks=tuple(row.marks)
+    )

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import ARRAY, ForeignKey, Index, LargeBinary, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.kit.db import Base
@@ -228,6 +228,7 @@ class MailboxMessage(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
+    marks: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
 
     __table_args__ = (
         UniqueConstraint("connection_id", "key"),

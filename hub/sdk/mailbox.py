@@ -10,12 +10,16 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One waiting message; `id` is derived from the idempotency key, so putting twice leaves one."""
+    """One waiting message; `id` is derived from the idempotency key, so putting twice leaves one.
+
+    `marks` are what `mark` remembered about it, in the order in which it came.
+    """
 
     id: str
     recipient: str
     body: Mapping[str, Any]
     created_at: datetime
+    marks: tuple[str, ...] = ()
 
 
 class Mailbox(Protocol):
@@ -33,4 +37,8 @@ class Mailbox(Protocol):
 
     async def close(self, message_id: str, *, recipient: str) -> bool:
         """Take a recipient's message out of the mailbox; False when it was not there."""
+        ...
+
+    async def mark(self, message_id: str, mark: str, *, recipient: str) -> bool:
+        """Remember something about a recipient's message; the same mark again changes nothing, and returns False."""
         ...

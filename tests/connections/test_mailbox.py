@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from hub.connections.mailbox import SqlMailbox
+from hub.connections.mailbox import MOST_MARKS, SqlMailbox
 from hub.kit.clock import FrozenClock
 from hub.kit.runtime import Kit
 from hub.sdk.errors import Rejected
@@ -64,3 +64,22 @@ async def test_a_recipient_must_be_one(mailbox: SqlMailbox) -> None:
         with pytest.raises(Rejected):
             await mailbox.put(recipient, {}, key="run:1")
         assert await mailbox.waiting(recipient) == []
+
+
+async def test_a_mark_is_remembered_once_for_its_recipient(mailbox: SqlMailbox) -> None:
+    """Marks come back with the message, in their order; nobody else makes one, and a silly one is none."""
+    message = await mailbox.put("ann", {}, key="run:1")
+    assert message.marks == ()
+    assert [await mailbox.mark(message.id, mark, recipient="ann") for mark in ("b", "a", "b")] == [True, True, False]
+    assert not await mailbox.mark(message.id, "c", recipient="bob")
+    assert not await mailbox.mark("no id at all", "c", recipient="ann")
+    for mark in ("", "\x00", "x" * 101):
+        assert not await mailbox.mark(message.id, mark, recipient="ann")
+    assert [waiting.marks for waiting in await mailbox.waiting("ann")] == [("b", "a")]
+
+
+async def test_a_message_remembers_so_many_marks(mailbox: SqlMailbox) -> None:
+    """A page cannot make a message grow without end."""
+    message = await mailbox.put("ann", {}, key="run:1")
+    made = [await mailbox.mark(message.id, str(number), recipient="ann") for number in range(MOST_MARKS + 1)]
+    assert made == [True] * MOST_MARKS + [False]
