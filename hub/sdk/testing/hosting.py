@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -59,6 +60,14 @@ class MemoryMailbox:
         if message is None or message.recipient != recipient or message_id in self._closed:
             return False
         self._closed.add(message_id)
+        return True
+
+    async def mark(self, message_id: str, mark: str, *, recipient: str) -> bool:
+        """Remember something about a recipient's message, once."""
+        message = self.messages.get(message_id)
+        if message is None or message.recipient != recipient or mark in message.marks:
+            return False
+        self.messages[message_id] = replace(message, marks=(*message.marks, mark))
         return True
 
 

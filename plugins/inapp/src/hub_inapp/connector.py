@@ -47,8 +47,8 @@ class UserSignature:
 
     def sign(self, delivery: sdk.Delivery, secret: str) -> sdk.Delivery:
         """The delivery with what the product's server gives its page."""
-        user = delivery.query.get("user", "") if delivery.method == "GET" else _user_of(delivery.body)
-        return replace(delivery, headers={**delivery.headers, HEADER: sign(secret, user)})
+        named = delivery.query if delivery.method == "GET" else _document(delivery.body)
+        return replace(delivery, headers={**delivery.headers, HEADER: sign(secret, str(named.get("user", "")))})
 
 
 def _document(body: bytes) -> dict[str, Any]:
