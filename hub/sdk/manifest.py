@@ -93,7 +93,7 @@ class Manifest(_Part):
     webhooks: list[WebhookPromise]
     endpoints: list[EndpointPromise]
     actions: list[ActionPromise]
-    outlets: list[OutletPromise]
+    outlets: list[OutletPromise] = Field(default_factory=list)  # older releases do not name them
 
 
 def manifest_of(connector: type[Connector[Any]]) -> Manifest:

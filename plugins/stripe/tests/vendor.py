@@ -46,6 +46,7 @@ class Double(sdk.testing.Vendor):
             routes=[
                 Route("/v1/account", self.account),
                 Route("/v1/charges/{id}", self.charge),
+                Route("/v1/{stream}/{id}", self.one),
                 Route("/v1/customers/{id}", self.update, methods=["POST"]),
                 Route("/v1/{stream}", self.listed),
             ]
@@ -58,6 +59,11 @@ class Double(sdk.testing.Vendor):
         return JSONResponse(
             {**loads((FIXTURES / "charges.succeeded.json").read_text()), "id": request.path_params["id"]}
         )
+
+    def one(self, request: Request) -> JSONResponse:
+        stream, id_ = request.path_params["stream"], request.path_params["id"]
+        found = [row for row in self.held[stream] if row["id"] == id_]
+        return JSONResponse(found[0]) if found else JSONResponse({"error": {"message": f"No such {stream}"}}, 404)
 
     def listed(self, request: Request) -> JSONResponse:
         newest_first = self.held[request.path_params["stream"]][::-1]

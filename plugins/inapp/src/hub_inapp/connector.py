@@ -117,7 +117,7 @@ class InApp(sdk.Connector[Config]):
         value = float(report.answer) if isinstance(report.answer, int | float) else None
         yield _event(report, f"message.{report.type}", told, value)
         if report.type == "answered" and report.survey:
-            told |= {"survey": report.survey} | ({"comment": report.comment} if report.comment else {})
+            told = {**told, "survey": report.survey, **({"comment": report.comment} if report.comment else {})}
             yield _event(report, "survey.answered", told, value)
 
     @reports.on_received
