@@ -23,12 +23,12 @@ from hub_segment import Segment
 from hub_stripe import Stripe
 from pydantic import SecretStr
 
-from hub.connections import payloads
 from hub.sandbox import invent
 from hub.sandbox.billing import invent_books
 from hub.sandbox.books import Resource
 from hub.sandbox.shapes import render
 from hub.sandbox.usage import history
+from hub.sdk import payloads
 from hub.sdk.connector import Connector
 from hub.timeline.reading import Read, read
 

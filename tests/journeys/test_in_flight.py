@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hub.blueprint.problems import BlueprintInvalid
 from hub.blueprint.service import Blueprint
 from hub.journeys.rules import problems
 from hub.journeys.section import Journeys
@@ -143,9 +144,10 @@ async def test_a_segment_that_is_gone_lets_its_accounts_go_to_theirs(account: Tr
 def test_a_wrong_renaming_is_said() -> None:
     """To a stage that does not exist, or of one that still does."""
     wrong = _next({"launch": {}, "kept": {}}, renamed={"old": "lanch", "kept": "launch"})
-    found = dict(wrong.section("journeys", Journeys).problems())
-    assert found == {
-        ("smb", "renamed", "old"): "'lanch' is not a stage; did you mean 'launch'?",
-        ("smb", "renamed", "kept"): "is a stage of this version: only names that are gone can be renamed",
+    with pytest.raises(BlueprintInvalid) as refused:
+        wrong.section("journeys", Journeys)
+    assert {problem.path: problem.message for problem in refused.value.problems} == {
+        ("journeys", "smb", "renamed", "old"): "'lanch' is not a stage; did you mean 'launch'?",
+        ("journeys", "smb", "renamed", "kept"): "is a stage of this version: only names that are gone can be renamed",
     }
     assert not list(problems(_next({"launch": {}}, renamed={"old": "launch"}, in_flight="move")))

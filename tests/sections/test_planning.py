@@ -15,7 +15,6 @@ from hub.health.previewing import Place, known, preview
 from hub.health.vocabulary import Band
 from hub.journeys.model import Stay
 from hub.kit.errors import NotAllowed
-from hub.measures.section import Catalogue
 from hub.sections import planning
 from tests.health.conftest import BLUEPRINT, World
 
@@ -78,7 +77,7 @@ async def test_a_plan_is_what_applying_then_does(world: World, draft: dict[str, 
     assert found.moved == 2
     async with world.kit.reading() as session:
         current = await blueprints.current(session)
-        frame = await known(session, current.section("measures", Catalogue), accounts, world.now)
+        frame = await known(session, current, accounts, world.now)
         stood = await preview(session, current, frame, world.now)
     await world.apply(draft)
     await world.score(*accounts)

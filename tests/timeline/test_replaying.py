@@ -13,12 +13,13 @@ import pytest
 from sqlalchemy import text
 
 from hub import sdk
-from hub.connections import payloads, registry
+from hub.connections import registry
 from hub.connections.records import RawRow
 from hub.connections.registry import Registry
 from hub.kit.clock import FrozenClock
 from hub.kit.errors import Invalid, NotFound
 from hub.kit.runtime import Kit
+from hub.sdk import payloads
 from hub.timeline import replaying
 from hub.timeline.service import Replayed, ReplayProgress, fingerprint, replay
 from tests.timeline import world
