@@ -32,7 +32,6 @@ from hub.worker import forget_facts
 from tests.vendors import courier
 from tests.vendors.endpoint import Endpoint
 
-NOW = datetime.now(UTC).replace(microsecond=0)
 OLD, NEW = ("whsec_" + base64.b64encode(bytes([byte]) * 32).decode() for byte in (1, 2))
 
 
@@ -44,7 +43,8 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.fixture
 def clock() -> FrozenClock:
-    return FrozenClock(NOW)
+    """The machine's time, for the library that verifies knows no other; and then it stands still."""
+    return FrozenClock(datetime.now(UTC).replace(microsecond=0))
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ async def test_a_fact_arrives_as_the_specification_says(kit: Kit, endpoint: Endp
     [message] = endpoint.messages
     assert message == {
         "type": "band.changed",
-        "timestamp": NOW.isoformat(),
+        "timestamp": kit.clock.now().isoformat(),
         "key": "account-0",
         "position": message["position"],
         "data": {"nth": 0},
@@ -135,14 +135,16 @@ async def test_two_secrets_sign_while_one_is_rotated(kit: Kit, endpoint: Endpoin
     await connect(kit, endpoint.url)
     async with kit.transaction() as session:
         rotated = {"secret": NEW, "previous_secret": OLD}
-        await connections.change(session, kit.vault, registry.current(), "crm", rotated, now=NOW)
+        await connections.change(session, kit.vault, registry.current(), "crm", rotated, now=kit.clock.now())
     endpoint.secret = verifier
     await decide(kit, "band.changed")
     await deliver(kit)
     assert len(endpoint.accepted) == 1
     assert len(endpoint.headers[0]["webhook-signature"].split()) == 2
     async with kit.transaction() as session:
-        await connections.change(session, kit.vault, registry.current(), "crm", {"previous_secret": None}, now=NOW)
+        await connections.change(
+            session, kit.vault, registry.current(), "crm", {"previous_secret": None}, now=kit.clock.now()
+        )
     endpoint.secret = NEW
     await decide(kit, "band.changed")
     await deliver(kit)
@@ -283,7 +285,7 @@ async def test_a_private_address_is_refused_unless_it_is_allowed(
     await connect(kit, endpoint.url.replace("http:", "https:"))
     await decide(kit, "band.changed")
     strict = settings.model_copy(update={"private_targets": False})
-    async with open_kit(strict, clock=FrozenClock(NOW)) as other:
+    async with open_kit(strict, clock=FrozenClock(kit.clock.now())) as other:
         await deliver(other)
     found = await listed(kit)
     assert found.status == "paused"
