@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import Field, RootModel
@@ -114,6 +115,12 @@ class Play(Entry):
                     yield (*way, "branch"), step.branch
                 case _:
                     pass
+
+
+@lru_cache(maxsize=256)
+def kept(definition: bytes) -> Play:
+    """A play as it was kept with a run, from its JSON; the many runs of one play share it."""
+    return Play.model_validate_json(definition)
 
 
 class Plays(RootModel[dict[Name, Play]]):

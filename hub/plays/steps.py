@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
@@ -21,6 +20,7 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.accounts import service as accounts
+from hub.accounts.model import Account
 from hub.blueprint import service as blueprints
 from hub.kit.errors import Invalid
 from hub.kit.ids import new_id
@@ -48,7 +48,7 @@ from hub.plays.decisions import (
     owner_of,
 )
 from hub.plays.model import Run, RunStatus, RunStep, StepStatus, Task, TaskKind, TaskStatus
-from hub.plays.section import Play
+from hub.plays.section import kept
 from hub.plays.step_kinds import (
     ActionStep,
     ApproveStep,
@@ -99,18 +99,12 @@ async def _turn(kit: Kit, run_id: UUID, answer: Answer | None) -> Turn:
         if run is None:
             return Turn()
         now = kit.clock.now()
-        steps = _program(orjson.dumps(run.definition))
+        steps = program(kept(orjson.dumps(run.definition)).steps)
         if answer is not None and isinstance(step := steps[answer.call.step], ActionStep):
             await note(session, run, step, answer, now=now)
             if answer.again is not None and run.status == RunStatus.RUNNING:
                 return Turn(until=answer.again, problem=answer.problem)
         return await _go_on(session, run, steps, now)
-
-
-@lru_cache(maxsize=256)
-def _program(stored: bytes) -> tuple[Step, ...]:
-    """The steps of a stored definition, as a run numbers them; the many runs of one play share them."""
-    return program(Play.model_validate_json(stored).steps)
 
 
 async def _go_on(session: AsyncSession, run: Run, steps: Sequence[Step], now: datetime) -> Turn:
@@ -196,6 +190,19 @@ def _fail(row: RunStep, error: Invalid, now: datetime) -> None:
     row.status, row.problem, row.finished_at = StepStatus.FAILED, str(error), now
 
 
+async def _filled_in(
+    session: AsyncSession, run: Run, row: RunStep, texts: Any, now: datetime
+) -> tuple[Account, Any] | None:
+    """Begin the step: its account, and its texts filled in; None when one cannot be, which fails the step."""
+    account = await account_of(session, run.account_id)
+    row.started_at = now
+    try:
+        return account, render(texts, names_for(run, account))
+    except Invalid as error:
+        _fail(row, error, now)
+        return None
+
+
 async def _give_task(
     session: AsyncSession,
     run: Run,
@@ -228,13 +235,10 @@ async def _write_task(
     now: datetime,
 ) -> bool:
     """Give somebody a task, and let the step wait for it; False when its texts cannot be filled in."""
-    account = await account_of(session, run.account_id)
-    row.started_at = now
-    try:
-        title, details = render(list(texts), names_for(run, account))
-    except Invalid as error:
-        _fail(row, error, now)
+    filled = await _filled_in(session, run, row, list(texts), now)
+    if filled is None:
         return False
+    account, (title, details) = filled
     task = Task(
         id=new_id(),
         account_id=account.id,
@@ -272,26 +276,20 @@ async def _take_default(session: AsyncSession, run: Run, row: RunStep, step: App
 
 
 async def _tell(session: AsyncSession, run: Run, row: RunStep, step: NotifyStep, now: datetime) -> None:
-    account = await account_of(session, run.account_id)
-    row.started_at = now
-    try:
-        said = render(step.notify, names_for(run, account))
-    except Invalid as error:
-        _fail(row, error, now)
+    filled = await _filled_in(session, run, row, step.notify, now)
+    if filled is None:
         return
+    account, said = filled
     owner = owner_of(step.to, account.owner)
     await announcements.notice_given(session, run, row.index, said, owner, now=now)
     row.status, row.finished_at, row.result = StepStatus.DONE, now, {"to": owner, "said": said}
 
 
 async def _set_facts(session: AsyncSession, run: Run, row: RunStep, step: SetStep, now: datetime) -> None:
-    account = await account_of(session, run.account_id)
-    row.started_at = now
-    try:
-        noted = render(dict(step.set), names_for(run, account))
-    except Invalid as error:
-        _fail(row, error, now)
+    filled = await _filled_in(session, run, row, dict(step.set), now)
+    if filled is None:
         return
+    account, noted = filled
     await accounts.note(session, account.id, noted, now)
     row.status, row.finished_at, row.result = StepStatus.DONE, now, {"set": noted}
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -27,7 +26,7 @@ from hub.measures.rules import Rule
 from hub.measures.section import Catalogue
 from hub.plays.asking import rule_of
 from hub.plays.enrolling import TO_ADVANCE
-from hub.plays.section import Play
+from hub.plays.section import kept
 from hub.plays.step_kinds import WaitStep, program
 
 log = structlog.get_logger()
@@ -61,7 +60,7 @@ async def move_runs(session: AsyncSession, blueprint: Blueprint, frame: pl.DataF
     ends, goes_on, reached = [], [], []
     restless: set[UUID] = set()
     for row in rows:
-        play, nth = _play(orjson.dumps(row.definition)), place[row.account_id]
+        play, nth = kept(orjson.dumps(row.definition)), place[row.account_id]
         if any(asked.moves(rule) for _, rule in play.rules()):
             restless.add(row.account_id)
         if row.seeks and play.goal is not None and asked.holds(play.goal.when, nth):
@@ -74,11 +73,6 @@ async def move_runs(session: AsyncSession, blueprint: Blueprint, frame: pl.DataF
                 goes_on.append({"run_id": row.id, "index": row.step, "result": asked.because(step.until, nth)})
     await _write(session, ends, goes_on, reached, now)
     return frozenset(restless)
-
-
-@lru_cache(maxsize=256)
-def _play(stored: bytes) -> Play:
-    return Play.model_validate_json(stored)
 
 
 class _Asked:
