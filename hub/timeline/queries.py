@@ -26,6 +26,7 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from hub.access.service import Viewer
 from hub.accounts.model import SourceAccount
@@ -35,6 +36,7 @@ from hub.timeline.model import EventRow
 from hub.timeline.things import Thing, things
 
 __all__ = [
+    "ACCOUNT_OF_EVENT",
     "EventFilter",
     "EventRow",
     "Thing",
@@ -108,6 +110,10 @@ COLUMNS = (
     EventRow.caused_by_run,
     EventRow.connection_id,
 )
+_source = aliased(SourceAccount)
+ACCOUNT_OF_EVENT = select(_source.account_id).where(_source.id == EventRow.source_account_id).scalar_subquery()
+"""The account that an event belongs to now, for a larger statement."""
+
 NEWEST_FIRST = Order("timeline", EventRow.occurred_at, EventRow.id, descending=True)
 THINGS = Order("things", EventRow.occurred_at, EventRow.id, descending=True)
 
