@@ -22,8 +22,8 @@ class Acme(sdk.testing.Vendor):
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
 
 from starlette.types import ASGIApp
 
@@ -32,6 +32,9 @@ Row = dict[str, Any]
 
 class Vendor:
     """What the vendor holds, and how it answers; a new one is made for each trial."""
+
+    apart: ClassVar[timedelta] = timedelta(hours=1)
+    """Time between one record of the kit's and the next; give more where the connector looks back for long."""
 
     def __init__(self) -> None:
         self.held: defaultdict[str, list[Row]] = defaultdict(list)
