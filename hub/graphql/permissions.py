@@ -117,6 +117,7 @@ DECIDED: Final[tuple[tuple[Roles, Mapping[str, str]], ...]] = (
     (
         WRITERS,
         {
+            "AccountOwnerAssigned": "account",
             "AccountPlaced": "account",
             "AlertAcknowledged": "alert",
             "AlertAssigned": "alert",
@@ -129,10 +130,12 @@ DECIDED: Final[tuple[tuple[Roles, Mapping[str, str]], ...]] = (
             "BandOverridden": "override",
             "BandRestored": "account",
             "FeedbackRecorded": "feedback",
-            "Mutation": "accountPlace alertAcknowledge alertAssign alertRearm alertResolve alertSnooze "
-            "alertsAcknowledge alertsAssign alertsRearm alertsResolve alertsSnooze approvalDecide bandOverride "
-            "bandRestore feedbackRecord playStart runCancel runRetry runSkip taskAssign taskComplete watchAdd "
-            "watchAssign watchMove watchPlan",
+            "Mutation": "accountAssignOwner accountPlace "
+            "alertAcknowledge alertAssign alertRearm alertResolve alertSnooze "
+            "alertsAcknowledge alertsAssign alertsRearm alertsResolve alertsSnooze "
+            "approvalDecide bandOverride bandRestore feedbackRecord "
+            "playStart runCancel runRetry runSkip taskAssign taskComplete "
+            "watchAdd watchAssign watchMove watchPlan",
             "PlayStarted": "run",
             "RunCanceled": "run",
             "RunRetried": "run",

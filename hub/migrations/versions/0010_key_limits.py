@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009_key_limits"
-down_revision = "0008_mailbox_marks"
+revision = "0010_key_limits"
+down_revision = "0009_owners_and_roles"
 branch_labels = None
 depends_on = None
 
