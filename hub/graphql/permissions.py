@@ -192,7 +192,7 @@ NULL_FOR_OTHERS: Final = frozenset({("Reference", "account")})
 
 def roles_of(type_: GraphQLNamedType, field: str) -> Roles:
     """Who may read a field of a type."""
-    if (entry := _entry_of(type_)) is not None and field != "pageInfo":
+    if (entry := _entry_of(type_)) is not None:
         return roles_of(entry, next(iter(_fields(entry))))
     return ROLES_OF.get((type_.name, field), ADMINS)
 

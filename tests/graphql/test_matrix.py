@@ -186,7 +186,7 @@ async def test_every_table_about_accounts_is_limited() -> None:
 
 THROUGH_ANOTHER = {
     *("AccountKey", "FirstSighting", "PersonPlace", "EventRow", "ReplayedEvent"),  # the source account
-    *("SourcePerson", "PersonAssertion", "PersonKey"),  # the person
+    *("SourcePerson", "PersonAssertion", "PersonKey", "PersonRole"),  # the person
     *("RunStep", "StepCall"),  # the run
     "Merge",  # two accounts; nothing reads it for a viewer
 }
