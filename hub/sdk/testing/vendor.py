@@ -22,9 +22,12 @@ class Acme(sdk.testing.Vendor):
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import datetime
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
 
+from pydantic import BaseModel
 from starlette.types import ASGIApp
 
 Row = dict[str, Any]
@@ -32,6 +35,9 @@ Row = dict[str, Any]
 
 class Vendor:
     """What the vendor holds, and how it answers; a new one is made for each trial."""
+
+    apart: ClassVar[timedelta] = timedelta(hours=1)
+    """Time between one record of the kit's and the next; give more where the connector looks back for long."""
 
     def __init__(self) -> None:
         self.held: defaultdict[str, list[Row]] = defaultdict(list)
@@ -50,6 +56,11 @@ class Vendor:
     def app(self) -> ASGIApp:
         """The application that answers as the vendor does, over what is `held`."""
         raise NotImplementedError(f"{type(self).__name__} needs app(): an ASGI application, e.g. Starlette(routes=[…])")
+
+    @asynccontextmanager
+    async def beside(self, config: BaseModel) -> AsyncIterator[BaseModel]:
+        """Serve what is no HTTP for as long as a trial runs; gives the configuration that leads there."""
+        yield config
 
     def shown(self, rows: list[Row]) -> list[Row]:
         """A page's records without those that this account may not see; so a page in the middle may be empty.
