@@ -67,7 +67,7 @@ class HubSchema(strawberry.Schema):
         )
         self._documents = Documents(introspection=introspection)
         self._seconds = seconds
-        self._plans = Plans(self) if compiled else None
+        self.plans = Plans(self) if compiled else None
 
     @property
     def core(self) -> GraphQLSchema:
@@ -167,9 +167,9 @@ class HubSchema(strawberry.Schema):
     ) -> dict[str, Any] | None:
         """The answer of the operation's plan; None when the resolvers have to give it."""
         document = self.ready(query).document
-        if self._plans is None or document is None:
+        if self.plans is None or document is None:
             return None
-        return await self._plans.answer(query, document, operation_name, variables, context)
+        return await self.plans.answer(query, document, operation_name, variables, context)
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Strawberry logs every error here; ours are logged where they are made presentable, and only bugs."""

@@ -83,6 +83,7 @@ class Plans:
     def __init__(self, schema: Schema) -> None:
         rooms.declare()
         self._schema = schema
+        self._core = schema._schema
         self._dialect = asyncpg.dialect()  # type: ignore[no-untyped-call]
         self._plans: Kept[Plan | Unplanned] = Kept(KEPT_PLANS)
         self._switches: Kept[frozenset[str]] = Kept(KEPT_PLANS)
@@ -117,7 +118,7 @@ class Plans:
         found = self._plans.find(key)
         if found is None:
             try:
-                found = write_plan(self._schema._schema, document, operation, decided)
+                found = write_plan(self._core, document, operation, decided)
             except Unplanned as reason:
                 found = reason
             self._plans.keep(key, found)
@@ -147,7 +148,7 @@ class Plans:
     def _make_ready(
         self, text: str, document: DocumentNode, operation: OperationDefinitionNode, variables: dict[str, Any]
     ) -> Ready:
-        values = get_variable_values(self._schema._schema, operation.variable_definitions or (), variables)
+        values = get_variable_values(self._core, operation.variable_definitions or (), variables)
         if not isinstance(values, VariableValues):
             raise Unplanned("variables that do not fit")
         plan = self.plan(text, document, operation, values)
@@ -186,4 +187,4 @@ def _check_nodes(plan: Plan, bounds: Sequence[Bound]) -> None:
 
 def _sees_everything(context: Context) -> bool:
     """Whether the viewer's rows are all rows; for whoever sees only some of them the resolvers read."""
-    return getattr(context.viewer, "owner", None) is None
+    return context.viewer.owner is None

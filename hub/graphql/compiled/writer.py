@@ -236,7 +236,7 @@ class _Writer:
         """The block that makes `p<number>`: for each row of the level above what is shown of the list below it."""
         number, carried = level.number, level.carried
         is_page = "pageInfo" in _object_type(level.asked.type).fields
-        entry = uses[0] if not is_page else f"({', '.join([*uses, '(s0, s1)' if level.shows_cursors else 'None'])})"
+        entry = uses[0] if not is_page else f"({', '.join([*uses, '(s0, s1)' if level.shows_cursors else 'None'])},)"
         above = level.above
         lists = f"[[] for _ in range(len(read[{above.number}][0]))]" if above is not None else "[[]]"
         index = "i, " if level.has_lists else ""
