@@ -53,6 +53,13 @@ async def people_at(session: AsyncSession, account_id: UUID) -> list[Somebody]:
     ]
 
 
+async def subject_of(session: AsyncSession, run: Run, account: Account) -> Somebody | None:
+    """The person whom the run is for; None when it is for the account, or they are not there any more."""
+    if run.person_id is None:
+        return None
+    return next((person for person in await people_at(session, account.id) if person.id == run.person_id), None)
+
+
 async def source_of(session: AsyncSession, person_id: UUID) -> UUID | None:
     """The place that a fact about the person belongs to: the product's own if there is one, else the first known."""
     product = (

@@ -18,7 +18,7 @@ from hub.connections.service import Emitted, perform
 from hub.kit.errors import HubError, Invalid
 from hub.kit.runtime import Kit
 from hub.plays import announcements, touches
-from hub.plays.audience import account_of, names_for, people_at, source_of
+from hub.plays.audience import account_of, names_for, people_at, source_of, subject_of
 from hub.plays.budget import ContactBudget, Wait
 from hub.plays.decisions import (
     address,
@@ -92,8 +92,11 @@ async def _inputs(
     declared = declared_action(step)
     account = await account_of(session, run.account_id)
     if step.to is None:
-        return [(None, render(step.input, names_for(run, account)))], None
+        subject = await subject_of(session, run, account)
+        return [(None, render(step.input, names_for(run, account, subject)))], None
     people = addressed(step.to, await people_at(session, account.id))
+    if run.person_id is not None:
+        people = [person for person in people if person.id == run.person_id]
     if not people:
         return [], nobody_addressed(step.to)
     fields = declared.input.model_fields
@@ -178,7 +181,7 @@ async def note(session: AsyncSession, run: Run, step: ActionStep, answer: Answer
             waiting_since=None,
             finished_at=None if answer.status is CallStatus.PENDING else now,
         )
-        .returning(StepCall.person_id)
+        .returning(StepCall.person_id, StepCall.round)
     )
     noted = updated.one_or_none()
     if noted is None:
@@ -188,16 +191,16 @@ async def note(session: AsyncSession, run: Run, step: ActionStep, answer: Answer
         .where(RunStep.run_id == run.id, RunStep.index == call.step)
         .values(attempts=RunStep.attempts + 1, problem=answer.problem)
     )
+    if answer.status is CallStatus.FAILED and noted.person_id:
+        # It is certain that nobody was touched; an unclear call counts: it may have happened.
+        await touches.take_back(session, run.id, call.step, noted.person_id, noted.round)
     await _leave_traces(session, run, step, answer, noted.person_id, now)
 
 
 async def _leave_traces(
     session: AsyncSession, run: Run, step: ActionStep, answer: Answer, person_id: UUID | None, now: datetime
 ) -> None:
-    """The event of a call that was made; the touch is taken back when it is certain that nobody was touched. An
-    unclear one counts: it may have happened."""
-    if answer.status is CallStatus.FAILED and person_id:
-        await touches.take_back(session, run.id, answer.call.step, person_id)
+    """The event of a call that was made."""
     if answer.emits is not None:
         title = answer.call.input.get("title") or answer.call.input.get("subject")
         source_person = await source_of(session, person_id) if person_id else None

@@ -22,7 +22,7 @@ from hub.kit.runtime import Kit
 from hub.plays import announcements
 from hub.plays.budget import Wait
 from hub.plays.calls import Answer, Call, make, note, open_call, settle_calls, write_calls
-from hub.plays.closing import close_run
+from hub.plays.closing import SWITCHED_OFF, OpenTasks, close_run
 from hub.plays.decisions import (
     AskApproval,
     AskRule,
@@ -39,7 +39,7 @@ from hub.plays.decisions import (
     next_move,
 )
 from hub.plays.giving import ask_approval, give_task, take_default
-from hub.plays.model import Run, RunStatus, RunStep, StepStatus
+from hub.plays.model import Run, RunStatus, RunStep, StepStatus, SwitchState
 from hub.plays.noting import set_facts, tell
 from hub.plays.section import kept
 from hub.plays.step_kinds import (
@@ -51,9 +51,12 @@ from hub.plays.step_kinds import (
     Step,
     TaskStep,
     WaitStep,
+    inside,
+    on_failure,
     program,
 )
-from hub.plays.ways import begin_wait, branch
+from hub.plays.switches import state_of
+from hub.plays.ways import begin_wait, branch, leave_out
 
 THE_PLAY: Final = "play"
 """Who canceled a task that its own play no longer needs."""
@@ -94,6 +97,14 @@ async def _turn(kit: Kit, run_id: UUID, answer: Answer | None) -> Turn:
             await note(session, run, step, answer, now=now)
             if answer.again is not None and run.status == RunStatus.RUNNING:
                 return Turn(until=answer.again, problem=answer.problem)
+        if run.ending is None:
+            match await state_of(session, run.play):
+                case SwitchState.PAUSED:
+                    return Turn()  # `switching` brings the run back when the play goes on
+                case SwitchState.OFF:  # it began while the play was being switched off
+                    run.ending = {"reason": SWITCHED_OFF, "tasks": OpenTasks.LEAVE}
+                case SwitchState.ON:
+                    pass
         return await _go_on(session, run, steps, now)
 
 
@@ -132,7 +143,7 @@ async def _go_on(session: AsyncSession, run: Run, steps: Sequence[Step], now: da
             case Rest(until):
                 return Turn(until=until)
             case GoOn():
-                await _next_step(session, run, row, len(steps), now)
+                await _next_step(session, run, row, steps, now)
             case Hold():
                 await _hold(session, run, row, now)
             case move:
@@ -141,25 +152,40 @@ async def _go_on(session: AsyncSession, run: Run, steps: Sequence[Step], now: da
     return Turn()
 
 
-async def _next_step(session: AsyncSession, run: Run, row: RunStep, steps: int, now: datetime) -> None:
+async def _next_step(session: AsyncSession, run: Run, row: RunStep, steps: Sequence[Step], now: datetime) -> None:
     if row.status == StepStatus.WAITING:
         row.status = StepStatus.DONE
     row.finished_at = row.finished_at or now
+    await _choose_way(session, row, steps[row.index], now)
     run.updated_at = now
     if row.result.get("approved") is False:
         run.ending = {"reason": "not_approved", "step": row.index}
-    elif run.step + 1 < steps:
+    elif run.step + 1 < len(steps):
         run.step += 1
-        await announcements.run_advanced(session, run, problem=None, now=now)
+        problem = row.problem if row.status == StepStatus.FAILED else None
+        await announcements.run_advanced(session, run, problem=problem, now=now)
     else:
         run.status, run.ended_at = RunStatus.DONE, now
         await announcements.run_ended(session, run, now=now)
 
 
+async def _choose_way(session: AsyncSession, row: RunStep, step: Step, now: datetime) -> None:
+    """Leave out what is for the case that the step fails, or, when it failed, the steps inside it."""
+    failed = row.status == StepStatus.FAILED
+    left_out = inside(step, row.index) if failed else on_failure(step, row.index)
+    if left_out:
+        why = "The branch could not be decided." if failed else "The step before it did not fail."
+        await leave_out(session, row.run_id, left_out, why, now)
+
+
 async def _end_early(session: AsyncSession, run: Run, now: datetime) -> None:
-    """End a run whose exit rule holds, or that was not approved: what it has not done, it will not do."""
-    await close_run(session, run.id, "The run ended before this step.", by=THE_PLAY, now=now)
-    run.status, run.updated_at, run.ended_at = RunStatus.DONE, now, now
+    """End a run whose exit rule holds, that was not approved, or whose play was switched off: what it has not done, it
+    will not do."""
+    ending = run.ending or {}
+    leaves_tasks = ending.get("tasks") == OpenTasks.LEAVE
+    await close_run(session, run.id, "The run ended before this step.", by=THE_PLAY, now=now, leaves_tasks=leaves_tasks)
+    run.status = RunStatus.CANCELED if ending.get("reason") == SWITCHED_OFF else RunStatus.DONE
+    run.updated_at, run.ended_at = now, now
     await announcements.run_ended(session, run, now=now)
 
 

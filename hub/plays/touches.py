@@ -32,7 +32,12 @@ async def take(
     Six statements. The lock is held until the transaction ends.
     """
     await lock(session, "touches", run.account_id)
-    taken = exists().where(Touch.run_id == run.id, Touch.step == call.step, Touch.person_id == call.person_id)
+    taken = exists().where(
+        Touch.run_id == run.id,
+        Touch.step == call.step,
+        Touch.person_id == call.person_id,
+        Touch.round == call.round,
+    )
     if (await session.execute(select(taken))).scalar_one():
         return None
     time_zone, do_not_contact = await _person(session, run, call)
@@ -47,6 +52,7 @@ async def take(
         "run_id": run.id,
         "step": call.step,
         "person_id": call.person_id,
+        "round": call.round,
         "account_id": run.account_id,
         "channel": step.connection_name,
         "touched_at": now,
@@ -55,9 +61,13 @@ async def take(
     return None
 
 
-async def take_back(session: AsyncSession, run_id: UUID, step: int, person_id: UUID) -> None:
+async def take_back(session: AsyncSession, run_id: UUID, step: int, person_id: UUID, round_: int) -> None:
     """Give the place back: nothing was sent."""
-    await session.execute(delete(Touch).where(Touch.run_id == run_id, Touch.step == step, Touch.person_id == person_id))
+    await session.execute(
+        delete(Touch).where(
+            Touch.run_id == run_id, Touch.step == step, Touch.person_id == person_id, Touch.round == round_
+        )
+    )
 
 
 async def _person(session: AsyncSession, run: Run, call: StepCall) -> tuple[str, bool]:
