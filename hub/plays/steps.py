@@ -12,22 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import orjson
-from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.accounts import service as accounts
-from hub.accounts.model import Account
-from hub.blueprint import service as blueprints
-from hub.kit.errors import Invalid
-from hub.kit.ids import new_id
 from hub.kit.runtime import Kit
 from hub.plays import announcements
-from hub.plays.asking import Held, ask
-from hub.plays.audience import account_of, names_for
 from hub.plays.budget import Wait
 from hub.plays.calls import Answer, Call, make, note, open_call, settle_calls, write_calls
 from hub.plays.closing import close_run
@@ -45,25 +37,23 @@ from hub.plays.decisions import (
     TakeDefault,
     Tell,
     next_move,
-    owner_of,
 )
-from hub.plays.model import Run, RunStatus, RunStep, StepStatus, Task, TaskKind, TaskStatus
+from hub.plays.giving import ask_approval, give_task, take_default
+from hub.plays.model import Run, RunStatus, RunStep, StepStatus
+from hub.plays.noting import set_facts, tell
 from hub.plays.section import kept
 from hub.plays.step_kinds import (
     ActionStep,
     ApproveStep,
     BranchStep,
-    Default,
     NotifyStep,
     SetStep,
     Step,
-    TaskOwner,
     TaskStep,
     WaitStep,
-    not_taken,
     program,
 )
-from hub.plays.templates import render
+from hub.plays.ways import begin_wait, branch
 
 THE_PLAY: Final = "play"
 """Who canceled a task that its own play no longer needs."""
@@ -126,19 +116,19 @@ async def _go_on(session: AsyncSession, run: Run, steps: Sequence[Step], now: da
                     return Turn(call=call)
                 await settle_calls(session, row, now=now)
             case GiveTask(due_at, rest) if isinstance(step, TaskStep):
-                await _give_task(session, run, row, step, due_at, rest, now)
+                await give_task(session, run, row, step, due_at, rest, now)
             case BeginWait(until) if isinstance(step, WaitStep):
-                await _begin_wait(session, run, row, step, until, now)
+                await begin_wait(session, run, row, step, until, now)
             case AskRule() if isinstance(step, BranchStep):
-                await _branch(session, run, row, step, now)
+                await branch(session, run, row, step, now)
             case AskApproval(due_at) if isinstance(step, ApproveStep):
-                await _ask_approval(session, run, row, step, due_at, now)
+                await ask_approval(session, run, row, step, due_at, now)
             case TakeDefault() if isinstance(step, ApproveStep):
-                await _take_default(session, run, row, step, now)
+                await take_default(session, run, row, step, now)
             case Tell() if isinstance(step, NotifyStep):
-                await _tell(session, run, row, step, now)
+                await tell(session, run, row, step, now)
             case SetFacts() if isinstance(step, SetStep):
-                await _set_facts(session, run, row, step, now)
+                await set_facts(session, run, row, step, now)
             case Rest(until):
                 return Turn(until=until)
             case GoOn():
@@ -149,149 +139,6 @@ async def _go_on(session: AsyncSession, run: Run, steps: Sequence[Step], now: da
                 raise AssertionError(f"a step of kind {type(step).__name__} cannot {move}")
         await session.flush()
     return Turn()
-
-
-async def _begin_wait(
-    session: AsyncSession, run: Run, row: RunStep, step: WaitStep, until: datetime, now: datetime
-) -> None:
-    """Wait; not at all when what is waited for is so already. That it becomes so is found by `following`."""
-    row.status, row.started_at, row.due_at = StepStatus.WAITING, now, until
-    if step.until is not None:
-        held = await _asked(session, run, row, step.until, now)
-        if held is not None and held.holds:
-            row.status, row.result = StepStatus.DONE, held.as_json()
-
-
-async def _branch(session: AsyncSession, run: Run, row: RunStep, step: BranchStep, now: datetime) -> None:
-    row.started_at = now
-    held = await _asked(session, run, row, step.branch, now)
-    if held is None:
-        return
-    row.status, row.finished_at, row.result = StepStatus.DONE, now, held.as_json()
-    left_out = not_taken(step, row.index, holds=held.holds)
-    await session.execute(
-        update(RunStep)
-        .where(RunStep.run_id == run.id, RunStep.index.in_(left_out))
-        .values(status=StepStatus.SKIPPED, finished_at=now, problem="The branch went the other way.")
-    )
-
-
-async def _asked(session: AsyncSession, run: Run, row: RunStep, rule: str, now: datetime) -> Held | None:
-    """What a rule says of the account now; None when it cannot be asked, which fails the step."""
-    account = await account_of(session, run.account_id)
-    try:
-        return await ask(session, await blueprints.current(session), rule, account.id, now)
-    except Invalid as error:
-        _fail(row, error, now)
-        return None
-
-
-def _fail(row: RunStep, error: Invalid, now: datetime) -> None:
-    row.status, row.problem, row.finished_at = StepStatus.FAILED, str(error), now
-
-
-async def _filled_in(
-    session: AsyncSession, run: Run, row: RunStep, texts: Any, now: datetime
-) -> tuple[Account, Any] | None:
-    """Begin the step: its account, and its texts filled in; None when one cannot be, which fails the step."""
-    account = await account_of(session, run.account_id)
-    row.started_at = now
-    try:
-        return account, render(texts, names_for(run, account))
-    except Invalid as error:
-        _fail(row, error, now)
-        return None
-
-
-async def _give_task(
-    session: AsyncSession,
-    run: Run,
-    row: RunStep,
-    step: TaskStep,
-    due_at: datetime | None,
-    rest: bool,
-    now: datetime,
-) -> None:
-    texts, owner = (step.task, step.details), step.owner
-    if await _write_task(session, run, row, TaskKind.WORK, texts, owner, due_at, now) and not rest:
-        row.status, row.finished_at = StepStatus.DONE, now
-
-
-async def _ask_approval(
-    session: AsyncSession, run: Run, row: RunStep, step: ApproveStep, due_at: datetime | None, now: datetime
-) -> None:
-    texts, owner = (step.approve, step.details), step.owner
-    await _write_task(session, run, row, TaskKind.APPROVAL, texts, owner, due_at, now)
-
-
-async def _write_task(
-    session: AsyncSession,
-    run: Run,
-    row: RunStep,
-    kind: TaskKind,
-    texts: tuple[str, str | None],
-    owner: TaskOwner,
-    due_at: datetime | None,
-    now: datetime,
-) -> bool:
-    """Give somebody a task, and let the step wait for it; False when its texts cannot be filled in."""
-    filled = await _filled_in(session, run, row, list(texts), now)
-    if filled is None:
-        return False
-    account, (title, details) = filled
-    task = Task(
-        id=new_id(),
-        account_id=account.id,
-        run_id=run.id,
-        step=row.index,
-        title=title,
-        details=details,
-        owner=owner_of(owner, account.owner),
-        due_at=due_at,
-        status=TaskStatus.OPEN,
-        kind=kind,
-        created_at=now,
-    )
-    session.add(task)
-    row.status, row.attempts, row.due_at, row.result = (
-        StepStatus.WAITING,
-        row.attempts + 1,
-        due_at,
-        {"task": str(task.id)},
-    )
-    await announcements.task_created(session, task, now=now)
-    return True
-
-
-async def _take_default(session: AsyncSession, run: Run, row: RunStep, step: ApproveStep, now: datetime) -> None:
-    approved = step.default is Default.GO_ON
-    said = f"Nobody answered in time: the default is {step.default.replace('_', ' ')}."
-    await session.execute(
-        update(Task)
-        .where(Task.run_id == run.id, Task.step == row.index, Task.status == TaskStatus.OPEN)
-        .values(status=TaskStatus.CANCELED, completed_at=now, outcome=said, approved=approved)
-    )
-    row.status, row.finished_at, row.problem = StepStatus.DONE, now, said
-    row.result = {**row.result, "approved": approved}
-
-
-async def _tell(session: AsyncSession, run: Run, row: RunStep, step: NotifyStep, now: datetime) -> None:
-    filled = await _filled_in(session, run, row, step.notify, now)
-    if filled is None:
-        return
-    account, said = filled
-    owner = owner_of(step.to, account.owner)
-    await announcements.notice_given(session, run, row.index, said, owner, now=now)
-    row.status, row.finished_at, row.result = StepStatus.DONE, now, {"to": owner, "said": said}
-
-
-async def _set_facts(session: AsyncSession, run: Run, row: RunStep, step: SetStep, now: datetime) -> None:
-    filled = await _filled_in(session, run, row, dict(step.set), now)
-    if filled is None:
-        return
-    account, noted = filled
-    await accounts.note(session, account.id, noted, now)
-    row.status, row.finished_at, row.result = StepStatus.DONE, now, {"set": noted}
 
 
 async def _next_step(session: AsyncSession, run: Run, row: RunStep, steps: int, now: datetime) -> None:

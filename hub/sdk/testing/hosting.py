@@ -138,9 +138,9 @@ class Trial:
 async def trial(kind: type[Connector[Any]], config: BaseModel, vendor: Vendor) -> AsyncIterator[Trial]:
     """Serve the double for as long as the block runs; retries happen as they would, without their pauses."""
     weather = Weather(vendor.app())
-    async with serve(weather) as address:
+    async with serve(weather) as address, vendor.beside(config) as led:
         with impatient():
-            yield Trial(kind, config, vendor, weather, address)
+            yield Trial(kind, led, vendor, weather, address)
 
 
 @contextmanager

@@ -100,12 +100,16 @@ def at(root: Path) -> list[Plugin]:
     names = entry_points_of(root)
     if (root / "src").is_dir() and str(root / "src") not in sys.path:
         sys.path.insert(0, str(root / "src"))
-    for path in sorted((root / "tests").glob("test_*conformance*.py")):
-        found = [value.plugin for value in vars(_load(path)).values() if hasattr(value, "plugin")]
-        if found:
-            return found
+    if called := called_by(root / "tests"):
+        return called
     kinds = [kind for name, module in names.items() for kind in registered(importlib.import_module(module), name)]
     return [of(kind, root / "tests") for kind in kinds]
+
+
+def called_by(tests: Path) -> list[Plugin]:
+    """The plugins for which a folder's own tests call the kit."""
+    modules = [_load(path) for path in sorted(tests.glob("test_*conformance*.py"))]
+    return [value.plugin for module in modules for value in vars(module).values() if hasattr(value, "plugin")]
 
 
 def entry_points_of(root: Path) -> dict[str, str]:

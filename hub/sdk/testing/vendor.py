@@ -22,9 +22,12 @@ class Acme(sdk.testing.Vendor):
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
+from pydantic import BaseModel
 from starlette.types import ASGIApp
 
 Row = dict[str, Any]
@@ -50,6 +53,11 @@ class Vendor:
     def app(self) -> ASGIApp:
         """The application that answers as the vendor does, over what is `held`."""
         raise NotImplementedError(f"{type(self).__name__} needs app(): an ASGI application, e.g. Starlette(routes=[…])")
+
+    @asynccontextmanager
+    async def beside(self, config: BaseModel) -> AsyncIterator[BaseModel]:
+        """Serve what is no HTTP for as long as a trial runs; gives the configuration that leads there."""
+        yield config
 
     def shown(self, rows: list[Row]) -> list[Row]:
         """A page's records without those that this account may not see; so a page in the middle may be empty.

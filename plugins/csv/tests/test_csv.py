@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,23 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from hub.sdk.testing import expected_events, golden_pairs, normalized
-
-FIXTURES = Path(__file__).parent / "fixtures"
 JANUARY = datetime(2026, 1, 1, tzinfo=UTC)
 connector = Csv(Csv.Config())
-
-
-@pytest.mark.parametrize("record", golden_pairs(FIXTURES), ids=lambda path: path.stem)
-def test_a_row_becomes_these_events(record: Path) -> None:
-    """Golden pairs: a row as `hub import` makes it, and what it means."""
-    assert normalized(connector, record) == expected_events(record)
-
-
-def test_every_kind_has_a_golden_pair() -> None:
-    """No declared kind is without an example, and no example has an undeclared kind."""
-    declared = frozenset().union(*(stream.emits for stream in connector.streams.values()))
-    assert {event["kind"] for record in golden_pairs(FIXTURES) for event in expected_events(record)} == declared
 
 
 @given(st.integers(0, 10**12), st.sampled_from(["EUR", "JPY", "KWD"]))

@@ -35,7 +35,7 @@ class Nobody(Vendor):
 @asynccontextmanager
 async def stage(plugin: Plugin) -> AsyncIterator[Trial]:
     """A trial with a new double; raises `NotAPlugin` where the plugin needs one and has none."""
-    vendor = plugin.new_vendor() if plugin.talks else Nobody()
+    vendor = plugin.new_vendor() if plugin.talks or plugin.vendor else Nobody()
     async with trial(plugin.kind, plugin.config, vendor) as opened:
         yield opened
 

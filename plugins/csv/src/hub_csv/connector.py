@@ -14,6 +14,7 @@ class Csv(sdk.Connector[Config]):
 
     id = "csv"
     name = "Spreadsheets"
+    tier = "gold"
     Config = Config
 
     accounts = sdk.pushed(

@@ -38,6 +38,7 @@ class Email(sdk.Connector[Config]):
 
     id = "email"
     name = "E-mail (SMTP)"
+    tier = "gold"
     Config = Config
 
     @sdk.action(

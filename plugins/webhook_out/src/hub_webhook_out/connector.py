@@ -23,6 +23,7 @@ class WebhookOut(sdk.Connector[EndpointConfig]):
 
     id = "webhook_out"
     name = "Outgoing webhook"
+    tier = "gold"
     Config = EndpointConfig
     rate = sdk.Rate(per_second=200)
 
