@@ -165,9 +165,7 @@ async def perform_all(kit: Kit, requests: Sequence[Request]) -> list[ActionOutco
 async def _perform_together(kit: Kit, wanted: Sequence[_Known]) -> list[ActionOutcome]:
     async with kit.transaction() as session:
         claimed = await _claim(session, wanted, kit.clock.now())
-    due = [
-        (one, call) for one, (call, move) in zip(wanted, claimed, strict=True) if move is Move.CALL
-    ]
+    due = [(one, call) for one, (call, move) in zip(wanted, claimed, strict=True) if move is Move.CALL]
     calls = {call.key: call for call, _ in claimed}
     if due:
         results = await asyncio.gather(*(_attempt(kit, one.row, one.declared, call) for one, call in due))
@@ -337,8 +335,9 @@ async def _settle(
     ]
     await session.execute(
         text(
-            "WITH ended AS (SELECT r.* FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(connection_id uuid, key text, "
-            "attempts bigint, status text, output jsonb, problem text, retry_at timestamptz, finished_at timestamptz) "
+            "WITH ended AS (SELECT r.* FROM jsonb_to_recordset(CAST(:rows AS jsonb)) "
+            "AS r(connection_id uuid, key text, attempts bigint, status text, output jsonb, problem text, "
+            "retry_at timestamptz, finished_at timestamptz) "
             "JOIN action_call c ON c.connection_id = r.connection_id AND c.key = r.key "
             "ORDER BY c.connection_id, c.key FOR UPDATE OF c) "
             "UPDATE action_call c SET status = e.status, output = e.output, problem = e.problem, "

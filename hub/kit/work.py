@@ -221,9 +221,7 @@ async def postpone(session: AsyncSession, claimed: Claim, *, until: datetime, er
     await postpone_each(session, {claimed: (until, error)})
 
 
-async def postpone_each(
-    session: AsyncSession, claimed: Mapping[Claim, tuple[datetime, str | None]]
-) -> None:
+async def postpone_each(session: AsyncSession, claimed: Mapping[Claim, tuple[datetime, str | None]]) -> None:
     """The same for many entries, each with its own time and error, in one statement."""
     if not claimed:
         return
