@@ -18,6 +18,7 @@ from graphql import GraphQLError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.access.service import Viewer
+from hub.accounts.scope import limit
 from hub.graphql.waves import Read, Waves
 from hub.kit.runtime import Kit
 
@@ -113,6 +114,7 @@ class Context:
         """The transaction of a mutation: it commits at the end of the block and wakes who has work then."""
         await self.release()
         async with self.kit.transaction() as session:
+            limit(session, self.viewer)
             yield session
         self.forget()
 
@@ -152,6 +154,7 @@ class Context:
             session, self._session = self._session, None  # after an error it is not used again
             if session is None:
                 session = await self._opened.enter_async_context(self.kit.reading())
+                limit(session, self.viewer)
             yield session
             # What was read belongs to whoever asked; another read sees what is so by then.
             session.expunge_all()

@@ -39,6 +39,7 @@ READING_AND_WRITING = (OperationType.QUERY, OperationType.MUTATION)
 
 STATUS: dict[str, HTTPStatus] = {
     Code.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
+    Code.FORBIDDEN: HTTPStatus.FORBIDDEN,
     Code.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
     Code.NOT_ACCEPTABLE: HTTPStatus.NOT_ACCEPTABLE,
     Code.PAYLOAD_TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -49,7 +50,7 @@ STATUS: dict[str, HTTPStatus] = {
 }
 """Status codes of requests that were not carried out; 400 where none is given."""
 
-ALWAYS: frozenset[str] = frozenset(STATUS) - {Code.INTERNAL_SERVER_ERROR} | {Code.BAD_REQUEST}
+ALWAYS: frozenset[str] = frozenset(STATUS) - {Code.INTERNAL_SERVER_ERROR, Code.FORBIDDEN} | {Code.BAD_REQUEST}
 """Codes whose status is used whatever the client accepts: they concern the request and not the document."""
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 import strawberry
-from graphql import GraphQLError, OperationDefinitionNode, get_operation_ast
+from graphql import GraphQLError, GraphQLSchema, OperationDefinitionNode, get_operation_ast
 from graphql import OperationType as OperationKind
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
@@ -26,6 +26,7 @@ from hub.graphql.context import Context
 from hub.graphql.documents import Documents, Ready
 from hub.graphql.errors import Code, coded, presentable
 from hub.graphql.mutation import Mutation
+from hub.graphql.permissions import forbidden
 from hub.graphql.query import Query
 from hub.graphql.refusals import HANDLERS
 from hub.graphql.scalars import SCALARS
@@ -66,6 +67,11 @@ class HubSchema(strawberry.Schema):
         self._documents = Documents(introspection=introspection)
         self._seconds = seconds
 
+    @property
+    def core(self) -> GraphQLSchema:
+        """The schema as graphql-core has it."""
+        return self._schema
+
     def ready(self, query: str) -> Ready:
         """The document of a text, parsed and validated, or why it is refused."""
         return self._documents.make_ready(self._schema, query)
@@ -88,7 +94,7 @@ class HubSchema(strawberry.Schema):
     ) -> ExecutionResult:
         """Carry out a query or a mutation."""
         context = cast("Context", context_value)
-        if (refused := self._refused(query, operation_name)) is not None:
+        if (refused := self._refused(query, operation_name, context)) is not None:
             return _told(refused, context)
         try:
             async with asyncio.timeout(self._seconds), context.turns:
@@ -139,7 +145,7 @@ class HubSchema(strawberry.Schema):
         if self.kind_of(query or "", operation_name) is not OperationType.SUBSCRIPTION:
             yield await self.execute(query, variables, context, None, operation_name)
             return
-        if (refused := self._refused(query, operation_name)) is not None:
+        if (refused := self._refused(query, operation_name, context)) is not None:
             yield _told(refused, context)
             return
         results = await super().stream(query, variables, context, None, operation_name)
@@ -154,16 +160,17 @@ class HubSchema(strawberry.Schema):
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Strawberry logs every error here; ours are logged where they are made presentable, and only bugs."""
 
-    def _refused(self, query: str | None, operation_name: str | None) -> PreExecutionError | None:
+    def _refused(self, query: str | None, operation_name: str | None, context: Context) -> PreExecutionError | None:
         if not query:
             return PreExecutionError(None, [coded("There is no `query`.", Code.BAD_REQUEST)])
         ready = self.ready(query)
         if ready.errors:
             return PreExecutionError(None, list(ready.errors))
-        if ready.document is not None and get_operation_ast(ready.document, operation_name) is None:
+        if ready.document is None or (operation := get_operation_ast(ready.document, operation_name)) is None:
             message = "The document has no operation of this name." if operation_name else "Name the operation to run."
             return PreExecutionError(None, [coded(message, Code.OPERATION_RESOLUTION_FAILED)])
-        return None
+        denied = forbidden(self._schema, ready.document, operation, context.viewer.role)
+        return None if denied is None else PreExecutionError(None, [denied])
 
 
 @lru_cache(maxsize=4)
