@@ -131,8 +131,8 @@ class _Ledger:
             ledger.of_person[person_id].append(touched_at)
             if touched_at > now - DAY:
                 ledger.at_account[account_id].append(touched_at)
-        for person_id, run_id, priority, again in (await session.execute(_who_waits(people))).all():
-            ledger.waiting[person_id][run_id] = priority, again
+        for row in await session.execute(_who_waits(people)):
+            ledger.waiting[row.person_id][row.run_id] = row.priority, row.due_at
         return ledger
 
     def judge(self, budget: ContactBudget, one: Wanted, now: datetime) -> Wait | None:
