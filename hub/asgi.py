@@ -135,6 +135,7 @@ class Late:
     async def close(self) -> None:
         """Finish what was taken in."""
         await self._intake.close()
+        await self._ring.close()
 
     @property
     def graphql(self) -> ASGIApp:

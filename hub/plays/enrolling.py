@@ -111,7 +111,7 @@ async def _whom(session: AsyncSession, play: Play, account_id: UUID) -> list[UUI
     """The account (None), or each of the people that the play is for."""
     if play.each is None:
         return [None]
-    return [person.id for person in addressed(play.each, await people_at(session, account_id))]
+    return [person.id for person in addressed(play.each, (await people_at(session, [account_id]))[account_id])]
 
 
 def _met(earlier: Sequence[Earlier], play: str, person: UUID | None) -> list[Earlier]:

@@ -6,7 +6,7 @@ lets it go on sees everything that was put aside before, and whoever comes later
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -22,11 +22,18 @@ from hub.plays.trigger_kinds import Existing
 
 async def state_of(session: AsyncSession, play: str) -> SwitchState:
     """Whether the play runs. One that is paused stays so until the transaction ends."""
-    state = select(PlaySwitch.state).where(PlaySwitch.play == play)
-    found = (await session.execute(state)).scalar_one_or_none()
-    if found == SwitchState.PAUSED:
-        found = (await session.execute(state.with_for_update(read=True))).scalar_one_or_none()
-    return SwitchState(found or SwitchState.ON)
+    return (await states_of(session, {play}))[play]
+
+
+async def states_of(session: AsyncSession, plays: Collection[str]) -> dict[str, SwitchState]:
+    """The same of several plays. One statement, and one more where any is paused."""
+    said = select(PlaySwitch.play, PlaySwitch.state).order_by(PlaySwitch.play)
+    found = dict((await session.execute(said.where(among(PlaySwitch.play, list(plays))))).all()) if plays else {}
+    paused = [play for play, state in found.items() if state == SwitchState.PAUSED]
+    if paused:
+        held = said.where(among(PlaySwitch.play, paused)).with_for_update(read=True)
+        found |= dict((await session.execute(held)).all())
+    return {play: SwitchState(found.get(play, SwitchState.ON)) for play in plays}
 
 
 async def switches(session: AsyncSession, plays: Sequence[str]) -> dict[str, PlaySwitch]:
