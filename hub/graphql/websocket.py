@@ -110,7 +110,8 @@ def _is_sound(message: dict[str, Any], trusted: Trusted) -> bool:
         return True
     payload = message.get("payload")
     try:
-        message["payload"] = {**(payload or {}), "query": checked(payload, trusted).query}
+        asked = checked(payload, trusted)
     except GraphQLError:
         return False
+    message["payload"] = {**cast("dict[str, Any]", payload), "query": asked.query}
     return isinstance(message.get("id"), str)
