@@ -97,8 +97,10 @@ class Plans:
             ready = self.ready(text, document, name, variables or {}, context)
             if ready is None:
                 return None
-            row = await self._read(ready, context)
-            return ready.plan.answer(columns_read(ready.plan, row), ready.bounds, context.now)
+            read = columns_read(ready.plan, await self._read(ready, context))
+            data = ready.plan.answer(read, ready.bounds, context.now)
+            context.spend(_asked_for(ready, read))
+            return data
         except (Unplanned, Unanswered, HubError, GraphQLError):
             return None
         except Exception:  # a plan must never cost an answer: the resolvers give it, or say what is wrong
@@ -183,6 +185,18 @@ def _check_nodes(plan: Plan, bounds: Sequence[Bound]) -> None:
         most.append(parents * bound.most)
     if spent > MOST_NODES:
         raise Unplanned("lists that may be too long")
+
+
+def _asked_for(ready: Ready, read: Sequence[Any]) -> int:
+    """The rows that the lists could have brought, as the resolvers count them: pages, full or not, of the rows there are."""
+    rows: list[int] = []
+    asked = 0
+    for level, bound in zip(ready.plan.levels, ready.bounds, strict=True):
+        parents = rows[level.above.number] if level.above is not None else 1
+        asked += parents * bound.spends
+        found = len(read[level.number][0])
+        rows.append(found if bound.page is None else min(found, parents * bound.page.limit))
+    return asked
 
 
 def _sees_everything(context: Context) -> bool:

@@ -73,7 +73,7 @@ class Api:
     async def sign_in(self) -> Mapping[str, Any]:
         """Get a new token; returns what came with it. Raises `AuthExpired` or `Misconfigured`."""
         self._session.token = None
-        answer = await self._http.post(TOKEN_PATH, data=self._grant())
+        answer = await self._http.post(TOKEN_PATH, data=self._grant(), extensions={"asks": True})
         told = _document(answer)
         if answer.is_error:
             error, why = str(told.get("error")), str(told.get("error_description"))
