@@ -25,7 +25,7 @@ EARLIER = (NOW - 10 * DAY).isoformat()
 STATEMENTS: dict[str, tuple[int, dict[str, Any], Role]] = {
     "account_page": (23, {"account": ACCOUNT}, Role.CSM),
     "alerts": (1, {}, Role.CSM),
-    "health_explained": (10, {"account": ACCOUNT, "from": EARLIER, "to": NOW.isoformat()}, Role.CSM),
+    "health_explained": (9, {"account": ACCOUNT, "from": EARLIER, "to": NOW.isoformat()}, Role.CSM),
     "my_day": (1, {"owner": ["ada@hub.example"]}, Role.CSM),
     "portfolio": (1, {}, Role.CSM),
     "references": (3, {}, Role.MARKETING),

@@ -188,7 +188,7 @@ def _check_nodes(plan: Plan, bounds: Sequence[Bound]) -> None:
 
 
 def _asked_for(ready: Ready, read: Sequence[Any]) -> int:
-    """The rows that the lists could have brought, as the resolvers count them: pages, full or not, of the rows there are."""
+    """How many rows the lists could have brought, as the resolvers count them: each page as if it were full."""
     rows: list[int] = []
     asked = 0
     for level, bound in zip(ready.plan.levels, ready.bounds, strict=True):
