@@ -2,8 +2,9 @@
 same run: an endpoint that gives the same JSON from one statement written by hand with `json_agg`, PostGraphile 5, and
 the same schema on its resolvers with their loaders.
 
-All are asked in turn, round by round, each by the same clients, so that whatever the machine does hits all. Run it by
-hand; without npm PostGraphile is left out:
+All are asked in turn, round by round, each by the same clients, so that whatever the machine does hits all. On a busy
+machine rates follow from how many processes one has to run on, so what a request costs in CPU time, of the server and
+of its database connections, is told as well. Run it by hand; without npm PostGraphile is left out:
 
     uv run python -m tests.bench.bench_graphql [accounts] [events] [seconds a round] [rounds]
 """
@@ -50,8 +51,8 @@ POSTGRAPHILE = Path(__file__).parent / "postgraphile"
 QUERY = """{ accounts(first: 50) { nodes { id name health { band points }
   timeline(first: 20) { nodes { id kind title occurredAt } } } } }"""
 
-POSTGRAPHILE_QUERY = """{ allAccounts(first: 50, orderBy: [NAME_ASC, ROW_ID_ASC], condition: {mergedInto: null}) { nodes {
-  rowId name healthByAccountId { band microPoints }
+POSTGRAPHILE_QUERY = """{ allAccounts(first: 50, orderBy: [NAME_ASC, ROW_ID_ASC], condition: {mergedInto: null}) {
+  nodes { rowId name healthByAccountId { band microPoints }
   sourceAccountsByAccountId { nodes { eventsBySourceAccountId(first: 20, orderBy: [OCCURRED_AT_DESC, ROW_ID_DESC],
     condition: {retractedAt: null}) { nodes { rowId kind title occurredAt } } } } } } }"""
 
@@ -130,8 +131,8 @@ async def serve(kind: str, port: int, settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def running(command: list[str], settings: Settings) -> AsyncIterator[int]:
-    """A server in a process of its own; PORT in the command is its port."""
+async def running(command: list[str], settings: Settings) -> AsyncIterator[tuple[int, int]]:
+    """A server in a process of its own; PORT in the command is its port. Gives the port and the process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -153,7 +154,7 @@ async def running(command: list[str], settings: Settings) -> AsyncIterator[int]:
                 writer.close()
                 break
             await asyncio.sleep(0.05)
-        yield port
+        yield port, process.pid
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)
@@ -209,6 +210,21 @@ async def load(port: int, seconds: float, clients: int, request: bytes) -> tuple
     if not took:
         return 0.0, seconds
     return len(took) / elapsed, took[min(len(took) - 1, int(len(took) * 0.99))]
+
+
+async def spent(server: int, connection: asyncpg.Connection) -> tuple[float, float]:
+    """The CPU seconds so far of a server, and of all connections to the database."""
+    rows = await connection.fetch("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
+    return cpu(server), sum(cpu(row["pid"]) for row in rows)
+
+
+def cpu(pid: int) -> float:
+    """The CPU seconds of a process; 0 when it has ended."""
+    try:
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def once(port: int, request: bytes) -> tuple[float, bytes]:
@@ -272,7 +288,7 @@ async def measure(accounts: int, events: int, seconds: float, rounds: int) -> No
     async with AsyncExitStack() as stack:
         settings, secret = await stack.enter_async_context(prepared(accounts, events))
         requests = {kind: http_request(QUERY, secret) for kind in ("compiled", "hand", "resolvers")}
-        ports = {
+        servers = {
             kind: await stack.enter_async_context(
                 running([sys.executable, "-m", "tests.bench.bench_graphql", "serve", kind, "PORT"], settings)
             )
@@ -282,19 +298,31 @@ async def measure(accounts: int, events: int, seconds: float, rounds: int) -> No
         if await installed(modules):
             url = str(settings.database_url).replace("+asyncpg", "")
             command = [str(modules / "node_modules/.bin/node"), str(modules / "server.mjs"), "PORT", url]
-            ports["postgraphile"] = await stack.enter_async_context(running(command, settings))
+            servers["postgraphile"] = await stack.enter_async_context(running(command, settings))
             requests["postgraphile"] = http_request(POSTGRAPHILE_QUERY, secret)
+        ports = {kind: port for kind, (port, _) in servers.items()}
         answers = {kind: (await once(ports[kind], requests[kind]))[1] for kind in requests}
         check(answers)
         rates: dict[tuple[str, int], list[tuple[float, float]]] = {}
         for kind in requests:
             await load(ports[kind], 1.0, 8, requests[kind])
+        database = await asyncpg.connect(str(settings.database_url).replace("+asyncpg", ""))
+        costs: dict[str, list[tuple[float, float]]] = {}
         for number in range(rounds):
             for clients in CONNECTIONS:
                 for kind in requests:
+                    before = await spent(servers[kind][1], database)
                     found = await load(ports[kind], seconds, clients, requests[kind])
+                    after = await spent(servers[kind][1], database)
                     rates.setdefault((kind, clients), []).append(found)
+                    if answered := found[0] * seconds:
+                        cost = ((after[0] - before[0]) / answered, (after[1] - before[1]) / answered)
+                        costs.setdefault(kind, []).append(cost)
             print(f"round {number + 1} of {rounds}", flush=True)
+        await database.close()
+        for kind, found in costs.items():
+            own, other = (statistics.median(one[part] for one in found) * 1000 for part in (0, 1))
+            print(f"CPU of a request: {kind} {own:.1f} ms, its database connections {other:.1f} ms")
         tell(rates, list(requests))
         longer = await new_documents(ports["compiled"], secret)
         print(f"first answer to a new document: {longer * 1000:.1f} ms more than the second (goal 20)")
