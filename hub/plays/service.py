@@ -7,12 +7,14 @@ People act by `controls` and `tasks`; `effect` says whether a play works.
 from hub.plays.controls import cancel, go_on_without, start_play, try_again
 from hub.plays.enrolling import TO_ADVANCE, enrol, enrol_for_fact, enrol_if_wanted
 from hub.plays.following import follow
-from hub.plays.tasks import assign_task, complete_task, decide_approval
+from hub.plays.tasks import assign_task, comment_on_task, complete_task, decide_approval, tick_task
+from hub.plays.together import together
 
 __all__ = [
     "TO_ADVANCE",
     "assign_task",
     "cancel",
+    "comment_on_task",
     "complete_task",
     "decide_approval",
     "enrol",
@@ -21,5 +23,7 @@ __all__ = [
     "follow",
     "go_on_without",
     "start_play",
+    "tick_task",
+    "together",
     "try_again",
 ]
