@@ -224,6 +224,7 @@ class TaskTwin(Base):
     __tablename__ = "task_twin"
 
     task_id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID]
     connection_id: Mapped[UUID]
     external_id: Mapped[str | None]
     problem: Mapped[str | None]

@@ -43,6 +43,7 @@ def upgrade() -> None:
     op.create_table(
         "task_twin",
         sa.Column("task_id", sa.Uuid(), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
         sa.Column("connection_id", sa.Uuid(), nullable=False),
         sa.Column("external_id", sa.String(), nullable=True),
         sa.Column("problem", sa.String(), nullable=True),
