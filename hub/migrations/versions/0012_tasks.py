@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0011_tasks"
-down_revision = "0010_key_limits"
+revision = "0012_tasks"
+down_revision = "0011_switches"
 branch_labels = None
 depends_on = None
 
