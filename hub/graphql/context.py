@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -19,6 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.access.service import Viewer
 from hub.accounts.scope import limit
+from hub.graphql.budget import Budget
+from hub.graphql.trusted import Trusted
 from hub.graphql.waves import Read, Waves
 from hub.kit.runtime import Kit
 
@@ -53,6 +56,14 @@ class Client(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What stands before every operation of a process: which documents are trusted, and how much a key may ask."""
+
+    trusted: Trusted = field(default_factory=Trusted)
+    budget: Budget | None = None
+
+
 class Context:
     """The context of one operation."""
 
@@ -65,12 +76,16 @@ class Context:
         request_id: str,
         turns: asyncio.Semaphore | None = None,
         resume_after: str | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self.kit = kit
         self.viewer = viewer
         self.request_id = request_id
         self.turns = turns or asyncio.Semaphore(AT_ONCE)
         """Shared by the process's operations: how many are carried out side by side."""
+        self.gate = gate or Gate()
+        self.cost: dict[str, Any] = {}
+        """What `extensions.cost` says of the operation."""
         self.resume_after = resume_after
         """The cursor that an SSE client named when it came back."""
         self.position: str | None = None
@@ -126,6 +141,11 @@ class Context:
                 f"The lists of this operation may hold more than {MOST_NODES} entries together; ask for smaller pages.",
                 extensions={"code": "TOO_MANY_NODES"},
             )
+
+    @property
+    def spent(self) -> int:
+        """How many rows have been asked for."""
+        return self._nodes
 
     def forget(self) -> None:
         """Drop everything read so far: what comes next may have changed."""

@@ -65,6 +65,15 @@ class Settings(BaseSettings):
     own_accounts_only: bool = Field(
         False, description="A csm who signs in sees only the accounts whose owner they are, by that name."
     )
+    trusted_documents: Path | None = Field(
+        None, description="Folder of .graphql files, or JSON file {id: text}, that clients may name by their digest."
+    )
+    ad_hoc_queries: Literal["all", "permitted", "none"] = Field(
+        "all", description="Who may ask what is no trusted document: all, keys made with --ad-hoc, or none."
+    )
+    points_per_second: int | None = Field(
+        None, ge=10, description="What a key may ask for, in points of cost each second; a minute's worth at once."
+    )
     private_targets: bool = Field(
         False, description="Outgoing webhooks may go to private and loopback addresses, and without TLS."
     )

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Index, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -67,6 +68,23 @@ async def mark(session: AsyncSession, list_name: str, keys: Iterable[str], *, du
             "ELSE work_item.due_at END"
         ),
         {"list": list_name, "keys": unique, "due_at": due_at},
+    )
+    nudge(session, list_name)
+
+
+async def mark_selected(
+    session: AsyncSession, list_name: str, query: str, parameters: Mapping[str, Any], *, due_at: datetime
+) -> None:
+    """Put the keys on a list that a query gives as `key` (it may name `:list`); otherwise as `mark`. One statement."""
+    await session.execute(
+        text(
+            f"INSERT INTO work_item (list, key, due_at, generation, attempts) SELECT :list, key, :due_at, 1, 0 "
+            f'FROM ({query}) AS selected ORDER BY key COLLATE "C" '
+            "ON CONFLICT (list, key) DO UPDATE SET generation = work_item.generation + 1, "
+            "due_at = CASE WHEN work_item.settling_since IS NULL THEN LEAST(work_item.due_at, excluded.due_at) "
+            "ELSE work_item.due_at END"
+        ),
+        {"list": list_name, "due_at": due_at, **parameters},
     )
     nudge(session, list_name)
 

@@ -66,6 +66,14 @@ async def people_at(session: AsyncSession, account_ids: Collection[UUID]) -> dic
     return people
 
 
+async def subject_of(session: AsyncSession, run: Run, account: Account) -> Somebody | None:
+    """The person whom the run is for; None when it is for the account, or they are not there any more."""
+    if run.person_id is None:
+        return None
+    people = await people_at(session, [account.id])
+    return next((person for person in people[account.id] if person.id == run.person_id), None)
+
+
 async def sources_of(session: AsyncSession, person_ids: Collection[UUID]) -> dict[UUID, UUID]:
     """The place that a fact about each person belongs to: the product's own if there is one, else the first known."""
     product = (

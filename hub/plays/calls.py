@@ -116,7 +116,10 @@ async def _write_calls(session: AsyncSession, asking: Sequence[Asking], now: dat
     if not asking:
         return
     accounts = {one.run.id: await account_of(session, one.run.account_id) for one in asking}
-    people = await people_at(session, {accounts[one.run.id].id for one in asking if one.step.to is not None})
+    people = await people_at(
+        session,
+        {accounts[one.run.id].id for one in asking if one.step.to is not None or one.run.person_id is not None},
+    )
     rows = []
     for one in asking:
         account = accounts[one.run.id]
@@ -153,8 +156,9 @@ def _inputs(
     run, step = one.run, one.step
     declared = declared_action(step)
     if step.to is None:
-        return [(None, render(step.input, names_for(run, account)))], None
-    people = addressed(step.to, at_account)
+        subject = next((person for person in at_account if person.id == run.person_id), None)
+        return [(None, render(step.input, names_for(run, account, subject)))], None
+    people = [person for person in addressed(step.to, at_account) if run.person_id in (None, person.id)]
     if not people:
         return [], nobody_addressed(step.to)
     fields = declared.input.model_fields
@@ -271,7 +275,7 @@ async def _leave_traces(
     unclear one counts: it may have happened."""
     for answer, call in noted:
         if answer.status is CallStatus.FAILED and call.person_id:
-            await touches.take_back(session, call.run_id, call.step, call.person_id)
+            await touches.take_back(session, call.run_id, call.step, call.person_id, call.round)
     people = {call.person_id for answer, call in noted if answer.emits is not None and call.person_id}
     sources = await sources_of(session, people) if people else {}
     for answer, call in noted:

@@ -26,7 +26,7 @@ from hub.plays import announcements
 from hub.plays.audience import accounts_of
 from hub.plays.budget import Wait
 from hub.plays.calls import Answer, Asking, Call, make, next_calls, note
-from hub.plays.closing import close_run
+from hub.plays.closing import SWITCHED_OFF, OpenTasks, close_run
 from hub.plays.decisions import (
     AskApproval,
     AskRule,
@@ -43,7 +43,7 @@ from hub.plays.decisions import (
     next_move,
 )
 from hub.plays.giving import ask_approval, give_task, take_default
-from hub.plays.model import Run, RunStatus, RunStep, StepStatus
+from hub.plays.model import Run, RunStatus, RunStep, StepStatus, SwitchState
 from hub.plays.noting import set_facts, tell
 from hub.plays.section import kept
 from hub.plays.step_kinds import (
@@ -55,9 +55,12 @@ from hub.plays.step_kinds import (
     Step,
     TaskStep,
     WaitStep,
+    inside,
+    on_failure,
     program,
 )
-from hub.plays.ways import begin_wait, branch
+from hub.plays.switches import states_of
+from hub.plays.ways import begin_wait, branch, leave_out
 
 THE_PLAY: Final = "play"
 """Who canceled a task that its own play no longer needs."""
@@ -121,11 +124,26 @@ async def _together(kit: Kit, run_ids: Sequence[UUID], answers: Sequence[Answer]
         async with announcements.gathered(session, now=now):
             await note(session, runs, rows, [one for one in answers if one.call.run_id in runs], now=now)
             turns = dict.fromkeys(run_ids, Turn()) | _to_ask_again(runs, answers)
-            going: Collection[Run] = [run for run in runs.values() if turns[run.id].until is None]
+            paused = await _stopped(session, runs.values())
+            going: Collection[Run] = [
+                run
+                for run in runs.values()
+                if turns[run.id].until is None and (run.ending is not None or run.play not in paused)
+            ]
             while going:
                 going = await _round(session, going, rows, steps, turns, now)
         held.clear()  # until here the session had them for whoever asked
     return turns
+
+
+async def _stopped(session: AsyncSession, runs: Collection[Run]) -> set[str]:
+    """The plays that are paused; `switching` brings their runs back when they go on. A run that began while its play
+    was being switched off ends. A run that is to end does so, whatever its play does."""
+    states = await states_of(session, {run.play for run in runs if run.ending is None})
+    for run in runs:
+        if states.get(run.play) is SwitchState.OFF and run.ending is None:
+            run.ending = {"reason": SWITCHED_OFF, "tasks": OpenTasks.LEAVE}
+    return {play for play, state in states.items() if state is SwitchState.PAUSED}
 
 
 def _who_may_be_touched(runs: Iterable[Run], steps: Mapping[UUID, Sequence[Step]]) -> set[UUID]:
@@ -206,7 +224,7 @@ async def _go_on(
             case Rest(until):
                 return Turn(until=until)
             case GoOn():
-                await _next_step(session, run, row, len(steps), now)
+                await _next_step(session, run, row, steps, now)
             case Hold():
                 await _hold(session, run, row, now)
             case move:
@@ -214,25 +232,40 @@ async def _go_on(
     return Turn()
 
 
-async def _next_step(session: AsyncSession, run: Run, row: RunStep, steps: int, now: datetime) -> None:
+async def _next_step(session: AsyncSession, run: Run, row: RunStep, steps: Sequence[Step], now: datetime) -> None:
     if row.status == StepStatus.WAITING:
         row.status = StepStatus.DONE
     row.finished_at = row.finished_at or now
+    await _choose_way(session, row, steps[row.index], now)
     run.updated_at = now
     if row.result.get("approved") is False:
         run.ending = {"reason": "not_approved", "step": row.index}
-    elif run.step + 1 < steps:
+    elif run.step + 1 < len(steps):
         run.step += 1
-        await announcements.run_advanced(session, run, problem=None, now=now)
+        problem = row.problem if row.status == StepStatus.FAILED else None
+        await announcements.run_advanced(session, run, problem=problem, now=now)
     else:
         run.status, run.ended_at = RunStatus.DONE, now
         await announcements.run_ended(session, run, now=now)
 
 
+async def _choose_way(session: AsyncSession, row: RunStep, step: Step, now: datetime) -> None:
+    """Leave out what is for the case that the step fails, or, when it failed, the steps inside it."""
+    failed = row.status == StepStatus.FAILED
+    left_out = inside(step, row.index) if failed else on_failure(step, row.index)
+    if left_out:
+        why = "The branch could not be decided." if failed else "The step before it did not fail."
+        await leave_out(session, row.run_id, left_out, why, now)
+
+
 async def _end_early(session: AsyncSession, run: Run, now: datetime) -> None:
-    """End a run whose exit rule holds, or that was not approved: what it has not done, it will not do."""
-    await close_run(session, run.id, "The run ended before this step.", by=THE_PLAY, now=now)
-    run.status, run.updated_at, run.ended_at = RunStatus.DONE, now, now
+    """End a run whose exit rule holds, that was not approved, or whose play was switched off: what it has not done, it
+    will not do."""
+    ending = run.ending or {}
+    leaves_tasks = ending.get("tasks") == OpenTasks.LEAVE
+    await close_run(session, run.id, "The run ended before this step.", by=THE_PLAY, now=now, leaves_tasks=leaves_tasks)
+    run.status = RunStatus.CANCELED if ending.get("reason") == SWITCHED_OFF else RunStatus.DONE
+    run.updated_at, run.ended_at = now, now
     await announcements.run_ended(session, run, now=now)
 
 

@@ -63,7 +63,7 @@ async def take(
     waits: dict[tuple[UUID, int, UUID], Wait] = {}
     taken: list[dict[str, Any]] = []
     for one in sorted(wanted, key=lambda one: (-one.run.priority, one.run.started_at, one.key)):
-        if one.key in ledger.taken:
+        if (*one.key, one.call.round) in ledger.taken:
             continue
         wait = ledger.judge(budget, one, now)
         if wait is not None:
@@ -75,6 +75,7 @@ async def take(
                 "run_id": one.run.id,
                 "step": one.call.step,
                 "person_id": one.person_id,
+                "round": one.call.round,
                 "account_id": one.run.account_id,
                 "channel": one.step.connection_name,
                 "touched_at": now,
@@ -89,7 +90,7 @@ async def take(
 class _Ledger:
     """What the budget asks about some people and accounts; places that are taken are entered as they are."""
 
-    taken: set[tuple[UUID, int, UUID]]
+    taken: set[tuple[UUID, int, UUID, int]]
     people: dict[UUID, tuple[str | None, bool]]
     """The person's time zone, and whether they do not want to be contacted."""
     zones: dict[UUID, str | None]
@@ -105,7 +106,7 @@ class _Ledger:
         accounts = list({one.run.account_id for one in wanted})
         runs = list({one.run.id for one in wanted})
         there = await session.execute(
-            select(Touch.run_id, Touch.step, Touch.person_id).where(among(Touch.run_id, runs))
+            select(Touch.run_id, Touch.step, Touch.person_id, Touch.round).where(among(Touch.run_id, runs))
         )
         known = await session.execute(
             select(Person.id, Person.time_zone, Person.do_not_contact).where(among(Person.id, people))
@@ -120,7 +121,7 @@ class _Ledger:
             )
         )
         ledger = cls(
-            taken={(run_id, step, person_id) for run_id, step, person_id in there},
+            taken={(run_id, step, person_id, round_) for run_id, step, person_id, round_ in there},
             people={id_: (zone, do_not) for id_, zone, do_not in known},
             zones=dict(zones.all()),
             of_person=defaultdict(list),
@@ -182,6 +183,10 @@ def _who_waits(people: Sequence[UUID]) -> Select[UUID | None, UUID, int, datetim
     )
 
 
-async def take_back(session: AsyncSession, run_id: UUID, step: int, person_id: UUID) -> None:
+async def take_back(session: AsyncSession, run_id: UUID, step: int, person_id: UUID, round_: int) -> None:
     """Give the place back: nothing was sent."""
-    await session.execute(delete(Touch).where(Touch.run_id == run_id, Touch.step == step, Touch.person_id == person_id))
+    await session.execute(
+        delete(Touch).where(
+            Touch.run_id == run_id, Touch.step == step, Touch.person_id == person_id, Touch.round == round_
+        )
+    )
