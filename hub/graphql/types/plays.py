@@ -252,9 +252,20 @@ class Task(Owned):
     created_at: datetime = about("When it was given.")
     completed_at: datetime | None = about("When it ended; null while it is open.")
     completed_by: str | None = about("Who ended it; null while it is open.")
-    checklist: list[ChecklistPoint] = about("What belongs to it; `taskTick` ticks a point off.")
     escalated_at: datetime | None = about("When somebody else was told that it is late; null when nobody was.")
     escalated_to: str | None = about("Who was told that it is late; null when nobody was, or nobody has the role.")
+
+    @resolved
+    def checklist(self, info: Info) -> list[ChecklistPoint]:
+        """What belongs to it; `taskTick` ticks a point off."""
+        return [
+            ChecklistPoint(
+                text=point["text"],
+                done_at=datetime.fromisoformat(point["done_at"]) if point["done_at"] else None,
+                done_by=point["done_by"],
+            )
+            for point in self.points
+        ]
 
     @resolved
     def comments(self, info: Info) -> list[TaskComment]:
@@ -292,14 +303,7 @@ class Task(Owned):
             completed_at=row.completed_at,
             completed_by=row.completed_by,
             key=row.id,
-            checklist=[
-                ChecklistPoint(
-                    text=point["text"],
-                    done_at=datetime.fromisoformat(point["done_at"]) if point["done_at"] else None,
-                    done_by=point["done_by"],
-                )
-                for point in row.checklist
-            ],
+            points=row.checklist,
             escalated_at=row.escalated_at,
             escalated_to=(row.escalation or {}).get("who"),
         )
