@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import strawberry
@@ -239,8 +239,8 @@ class Task(Owned):
     """Work for a person, from a play."""
 
     key: strawberry.Private[UUID]
-
     run_key: strawberry.Private[UUID | None]
+    points: strawberry.Private[list[dict[str, Any]]]
     title: str = about("What is to be done, in one line.")
     details: str | None = about("More about it; null when the title says it all.")
     owner: str | None = about("Whose work it is; null when nobody is named.")

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from hub.graphql.compiled.errors import Unanswered
+from hub.graphql.compiled.errors import Unplanned
 from hub.graphql.compiled.forms import Arguments, Bound, Made, Many, One, everywhere, global_id, paged, shape, whole
 from hub.graphql.compiled.rooms.owned import account_at
 from hub.graphql.compiled.rooms.pages import few, page_of
@@ -67,7 +67,7 @@ def tasks_of(given: Arguments) -> Bound:
 def all_tasks(given: Arguments) -> Bound:
     """A page of the tasks about all accounts. Whose, and until which midnight, the resolvers find out."""
     if given.get("assignee") is not None or given.get("due") is not None:
-        raise Unanswered("whose tasks, and until when, depends on who asks and when")
+        raise Unplanned("whose tasks, and until when, depends on who asks and when")
     wanted, order = wanted_tasks(given.get("filter")), TASK_ORDERS[given.get("order_by", TaskOrder.DUE)]
     return paged(everywhere(plays.select_tasks(wanted)), order, page_of(order, given))
 
