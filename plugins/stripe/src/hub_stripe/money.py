@@ -26,16 +26,15 @@ def monthly_minor(subscription: Mapping[str, Any]) -> int:
     """What the subscription brings in a month, after its lasting discounts, without metered prices; 0 while it is free.
 
     Sum over items of `unit_amount × quantity ÷ months in the interval`, less the item's and then the subscription's
-    discounts, rounded half to even once at the end. An amount off is taken off each invoice, and so shared by the months
-    that one covers. A discount that is given once is none.
+    discounts, rounded half to even once at the end. An amount off is taken off each invoice, and so shared by the
+    months that one covers. A discount that is given once is none.
     """
     if subscription.get("status") in BRINGS_NOTHING or subscription.get("pause_collection"):
         return 0
     charged = items(subscription)
     invoiced = _months(charged[0]) if charged else Fraction(1)
-    total = (
-        _discounted(sum((_item(item) for item in charged), Fraction(0)) * invoiced, discounts(subscription)) / invoiced
-    )
+    an_invoice = sum((_item(item) for item in charged), Fraction(0)) * invoiced
+    total = _discounted(an_invoice, discounts(subscription)) / invoiced
     exact = Decimal(total.numerator) / Decimal(total.denominator)
     return int(exact.quantize(Decimal(1), ROUND_HALF_EVEN))
 
