@@ -136,7 +136,7 @@ DECIDED: Final[tuple[tuple[Roles, Mapping[str, str]], ...]] = (
             "approvalDecide bandOverride bandRestore feedbackRecord "
             "playStart runCancel runRetry runSkip taskAssign taskComplete "
             "watchAdd watchAssign watchMove watchPlan",
-            "PlayStarted": "run",
+            "PlayStarted": "run runs",
             "RunCanceled": "run",
             "RunRetried": "run",
             "RunSkipped": "run",

@@ -21,6 +21,7 @@ from hub.health import store
 from hub.health.explain import Cause, ScoreAt, Term
 from hub.health.following import BAND_BEFORE, follow_alerts, follow_watch
 from hub.health.history import Explanation, explain, score_at
+from hub.health.own_alerts import raise_alert
 from hub.health.rating import in_points, overridden, profile_names, rate
 from hub.health.remembering import overrides, recall, windows_of, with_changes, with_memory
 from hub.health.results import Result, Standing, is_new, results
@@ -41,6 +42,7 @@ __all__ = [
     "ScoringResult",
     "Term",
     "explain",
+    "raise_alert",
     "score_accounts",
     "score_at",
 ]

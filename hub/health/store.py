@@ -176,7 +176,7 @@ async def keep_scores(session: AsyncSession, results: Sequence[Result], version:
 
 
 async def standing_alerts(session: AsyncSession, account_ids: Collection[UUID]) -> list[StandingAlert]:
-    """The alerts of the accounts that are alive or not yet armed again."""
+    """The alerts of the accounts that are alive or not yet armed again, without the hub's own (`own_alerts`)."""
     found = await session.execute(
         select(
             ALERT.c.id,
@@ -186,7 +186,7 @@ async def standing_alerts(session: AsyncSession, account_ids: Collection[UUID]) 
             ALERT.c["values"],
             ALERT.c.resolved_at,
             ALERT.c.ceased_at,
-        ).where(among(ALERT.c.account_id, list(account_ids)), ALERT.c.rearmed_at.is_(None))
+        ).where(among(ALERT.c.account_id, list(account_ids)), ALERT.c.rearmed_at.is_(None), ~ALERT.c.rule.like("hub.%"))
     )
     return [
         StandingAlert(id_, str(account_id), rule, AlertStatus(status), values, resolved_at, ceased_at)
