@@ -4,6 +4,7 @@ Inside, each verb stands with its like: installing, scheduling, records, quarant
 """
 
 from hub.connections.actions import ActionOutcome, Emitted, perform
+from hub.connections.erasing import forget_messages, forget_records, free_records, freed, speaks_of
 from hub.connections.hosting import open_connector, pure_connector
 from hub.connections.installing import Installed, add, change, check, find, listing, pause, reconnect, remove
 from hub.connections.outlets import oldest_needed, wake
@@ -38,6 +39,10 @@ __all__ = [
     "check",
     "claim_pending",
     "find",
+    "forget_messages",
+    "forget_records",
+    "free_records",
+    "freed",
     "listing",
     "oldest_needed",
     "open_connector",
@@ -53,6 +58,7 @@ __all__ = [
     "resolve_rows",
     "schedule_missing",
     "schedule_sync",
+    "speaks_of",
     "still_arriving",
     "store",
     "sync_stream",
