@@ -48,9 +48,7 @@ async def _records(session: AsyncSession, kit: Kit, traces: Traces, at: list[str
 
 
 async def _messages(session: AsyncSession, kit: Kit, traces: Traces, at: list[str]) -> Removed:
-    found = await connections.forget_messages(
-        session, traces.person_id, traces.words, traces.users, traces.addresses
-    )
+    found = await connections.forget_messages(session, traces.person_id, traces.words, traces.users, traces.addresses)
     return found, []
 
 

@@ -30,11 +30,11 @@ async def set_parent(
     """
     viewer.require(Role.CSM)
     await lock(session, "account families")  # two changes at once could close a circle that neither sees
-    account = await _living(session, account_id)
+    account = await living(session, account_id)
     if account.parent_id == parent_id and account.parent_by is not None:
         return account
     if parent_id is not None:
-        await _living(session, parent_id)
+        await living(session, parent_id)
         if await _stands_below(session, parent_id, account_id):
             raise Invalid("An account cannot belong to itself, or to one below it.", path=("parent",))
     account.parent_id, account.parent_by = parent_id, viewer.actor
@@ -72,7 +72,8 @@ async def follow_sources(session: AsyncSession, account_ids: Collection[UUID]) -
     )
 
 
-async def _living(session: AsyncSession, account_id: UUID) -> Account:
+async def living(session: AsyncSession, account_id: UUID) -> Account:
+    """The account, locked until the transaction ends. Raises `NotFound` when it was merged, or never was."""
     query = select(Account).where(Account.id == account_id, Account.merged_into.is_(None)).with_for_update()
     account = (await session.execute(query, execution_options={"populate_existing": True})).scalar_one_or_none()
     if account is None:

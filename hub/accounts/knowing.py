@@ -1,8 +1,7 @@
 """Accounts as they were known at a moment: which there were, and since when each was known to be a customer.
 
-What `account` holds follows from its source accounts and changes with them. Which source accounts it had, and since
-when each of them was seen, are append-only lists, so a past moment can be asked for. Who owned the account then is not
-written down: the owner is today's.
+What `account` holds follows from its source accounts and changes with them. Which source accounts it had, since when
+each of them was seen, and who owned the account are append-only lists, so a past moment can be asked for.
 """
 
 from __future__ import annotations
@@ -15,6 +14,8 @@ from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.accounts.owners import OWNER_THEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ _NOW: Final = (
     "SELECT id, owner, first_seen_at FROM account WHERE id = ANY(CAST(:ids AS uuid[])) AND merged_into IS NULL "
     "ORDER BY id"
 )
-_THEN: Final = """
+_THEN: Final = f"""
 WITH held AS (
   SELECT DISTINCT ON (h.source_account_id) h.source_account_id AS place, h.account_id FROM account_assertion h
   WHERE h.recorded_at <= :known_at AND h.source_account_id IN (
@@ -40,8 +41,9 @@ WITH held AS (
 seen AS (
   SELECT held.account_id, min(f.first_seen_at) AS first_seen_at FROM held
   JOIN first_sighting f ON f.source_account_id = held.place AND f.recorded_at <= :known_at GROUP BY held.account_id)
-SELECT a.id, a.owner, coalesce(seen.first_seen_at, a.first_seen_at) AS first_seen_at FROM account a
-LEFT JOIN seen ON seen.account_id = a.id LEFT JOIN held ON held.place = a.anchor
+SELECT a.id, coalesce(assigned.owner, told.owner) AS owner,
+  coalesce(seen.first_seen_at, a.first_seen_at) AS first_seen_at FROM account a
+LEFT JOIN seen ON seen.account_id = a.id LEFT JOIN held ON held.place = a.anchor {OWNER_THEN}
 WHERE a.id = ANY(CAST(:ids AS uuid[]))
   AND CASE WHEN held.place IS NULL THEN a.merged_into IS NULL ELSE held.account_id = a.id END
 ORDER BY a.id

@@ -26,6 +26,7 @@ class Account(Base):
     `anchor` is the source account that it was made for: where that one belongs, this account lives on. `name`,
     `domain`, `owner`, `time_zone` and `facts` follow from the profiles of its source accounts. `parent_by` is the
     person who said to which account it belongs; without one it follows from what its sources say (`families`).
+    `owner_by` is the person who said who owns it, likewise (`owners`); `AccountOwner` has since when.
     """
 
     __tablename__ = "account"
@@ -34,6 +35,7 @@ class Account(Base):
     name: Mapped[str]
     domain: Mapped[str | None]
     owner: Mapped[str | None]
+    owner_by: Mapped[str | None]
     parent_id: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"))
     parent_by: Mapped[str | None]
     time_zone: Mapped[str]
@@ -87,6 +89,25 @@ class FirstSighting(Base):
     recorded_at: Mapped[datetime]
 
     __table_args__ = (Index(None, "source_account_id", "id"),)
+
+
+class AccountOwner(Base):
+    """From `recorded_at` on, the account's vendors name the owner (NULL: none), or the person `assigned_by` has
+    assigned them (NULL: took the assignment back). Never changed.
+
+    The owner is whom the newest assignment names, or, where it was taken back or nobody made any, whom the vendors name
+    last; `Account.owner` repeats it.
+    """
+
+    __tablename__ = "account_owner"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    account_id: Mapped[UUID]
+    owner: Mapped[str | None]
+    assigned_by: Mapped[str | None]
+    recorded_at: Mapped[datetime]
+
+    __table_args__ = (Index(None, "account_id", "id"),)
 
 
 class AccountKey(Base):
@@ -221,6 +242,20 @@ class PersonAssertion(Base):
     recorded_at: Mapped[datetime]
 
     __table_args__ = (Index(None, "source_person_id", "id"),)
+
+
+class PersonRole(Base):
+    """From `recorded_at` on, the person is known to have the role (NULL: none). Never changed; `Person.role` repeats
+    the newest."""
+
+    __tablename__ = "person_role"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    person_id: Mapped[UUID]
+    role: Mapped[str | None]
+    recorded_at: Mapped[datetime]
+
+    __table_args__ = (Index(None, "person_id", "id"),)
 
 
 class PersonPlace(Base):

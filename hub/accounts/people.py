@@ -99,5 +99,5 @@ async def _write(
         {"ids": list(merged), "into": list(merged.values())},
     )
     touched = {person for source in moved for person in (before[source], moved[source]) if person is not None}
-    await refreshing.people(session, touched)
+    await refreshing.people(session, touched, now)
     return touched

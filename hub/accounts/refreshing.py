@@ -1,12 +1,15 @@
 """Working out again what follows from the sources: what accounts and people are called, and where people belong.
 
 Nothing here is remembered on its own: the columns repeat what the sources say, so an undone merge leaves no trace.
+Only who owned an account, and which role a person had, is asked for long afterwards: each change is noted, with since
+when it is known.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,12 +17,12 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.accounts import families
+from hub.accounts import families, owners
 from hub.accounts.identity import founds
 from hub.accounts.profiles import Profile, Source, account_facts, person_facts
 
 
-async def accounts(session: AsyncSession, account_ids: Collection[UUID]) -> None:
+async def accounts(session: AsyncSession, account_ids: Collection[UUID], now: datetime) -> None:
     """Names, domains, owners, facts and first days of these accounts, from the sources that are theirs."""
     if not account_ids:
         return
@@ -27,21 +30,21 @@ async def accounts(session: AsyncSession, account_ids: Collection[UUID]) -> None
     told = {account: account_facts(parts) for account, parts in sources.items()}
     await session.execute(
         text(
-            "UPDATE account a SET name = n.name, domain = n.domain, owner = n.owner, time_zone = n.time_zone, "
+            "UPDATE account a SET name = n.name, domain = n.domain, time_zone = n.time_zone, "
             "facts = CAST(n.facts AS jsonb) FROM unnest(CAST(:ids AS uuid[]), CAST(:names AS text[]), "
-            "CAST(:domains AS text[]), CAST(:owners AS text[]), CAST(:zones AS text[]), CAST(:facts AS text[])) "
-            "AS n(id, name, domain, owner, time_zone, facts) WHERE a.id = n.id AND (a.name, a.domain, a.owner, "
-            "a.time_zone, a.facts) IS DISTINCT FROM (n.name, n.domain, n.owner, n.time_zone, CAST(n.facts AS jsonb))"
+            "CAST(:domains AS text[]), CAST(:zones AS text[]), CAST(:facts AS text[])) "
+            "AS n(id, name, domain, time_zone, facts) WHERE a.id = n.id AND (a.name, a.domain, "
+            "a.time_zone, a.facts) IS DISTINCT FROM (n.name, n.domain, n.time_zone, CAST(n.facts AS jsonb))"
         ),
         {
             "ids": list(told),
             "names": [facts.name for facts in told.values()],
             "domains": [facts.domain for facts in told.values()],
-            "owners": [facts.owner for facts in told.values()],
             "zones": [facts.time_zone for facts in told.values()],
             "facts": [orjson.dumps(facts.facts).decode() for facts in told.values()],
         },
     )
+    await owners.follow_sources(session, {account: facts.owner for account, facts in told.items()}, now)
     await session.execute(
         text(
             "UPDATE account a SET first_seen_at = f.first FROM (SELECT account_id, min(first_seen_at) AS first "
@@ -76,7 +79,7 @@ async def _account_sources(session: AsyncSession, account_ids: Collection[UUID])
     return {account: sources + own[account] for account, sources in found.items()}
 
 
-async def people(session: AsyncSession, person_ids: Collection[UUID]) -> None:
+async def people(session: AsyncSession, person_ids: Collection[UUID], now: datetime) -> None:
     """Names, addresses, roles and first days of these people, and the accounts that they belong to."""
     if not person_ids:
         return
@@ -115,7 +118,21 @@ async def people(session: AsyncSession, person_ids: Collection[UUID]) -> None:
             "firsts": [first[person] for person in told],
         },
     )
+    await _note_roles(session, {person: facts.role for person, facts in told.items()}, now)
     await homes(session, person_ids)
+
+
+async def _note_roles(session: AsyncSession, roles: Mapping[UUID, str | None], now: datetime) -> None:
+    """Write down since when each person is known to have their role, where that is news."""
+    await session.execute(
+        text(
+            "INSERT INTO person_role (person_id, role, recorded_at) SELECT n.id, n.role, :now "
+            "FROM unnest(CAST(:ids AS uuid[]), CAST(:roles AS text[])) AS n(id, role) LEFT JOIN LATERAL ("
+            "SELECT h.role FROM person_role h WHERE h.person_id = n.id ORDER BY h.id DESC LIMIT 1) AS last ON true "
+            "WHERE last.role IS DISTINCT FROM n.role ORDER BY n.id"
+        ),
+        {"ids": list(roles), "roles": list(roles.values()), "now": now},
+    )
 
 
 async def homes(session: AsyncSession, person_ids: Collection[UUID]) -> None:

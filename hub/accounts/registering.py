@@ -57,10 +57,10 @@ async def observe(session: AsyncSession, shown: Seen, now: datetime) -> Register
     await _assert_people(session, fresh.people, now)
     await _stay(session, fresh.stays)
     touched = await resolve_people(session, [id_ for id_, known in fresh.people.items() if known.unresolved], now)
-    await _refresh_people(session, touched, fresh)
+    await _refresh_people(session, touched, fresh, now)
     return Registered(
         frozenset(id_ for id_, known in fresh.accounts.items() if known.unresolved),
-        frozenset(await _refresh_accounts(session, fresh)),
+        frozenset(await _refresh_accounts(session, fresh, now)),
     )
 
 
@@ -221,10 +221,10 @@ async def _stay(session: AsyncSession, stays: dict[tuple[UUID, UUID], date]) -> 
     )
 
 
-async def _refresh_people(session: AsyncSession, resolved: Collection[UUID], fresh: _News) -> None:
+async def _refresh_people(session: AsyncSession, resolved: Collection[UUID], fresh: _News, now: datetime) -> None:
     """Bring those up to date who are told of anew, or were seen somewhere; the resolved ones are already."""
     seen_somewhere = {person for person, _ in fresh.stays} - fresh.people.keys()
-    await refreshing.people(session, await _people_of(session, fresh.people.keys()) - set(resolved))
+    await refreshing.people(session, await _people_of(session, fresh.people.keys()) - set(resolved), now)
     await refreshing.homes(session, await _people_of(session, seen_somewhere) | set(resolved))
 
 
@@ -241,7 +241,7 @@ async def _people_of(session: AsyncSession, sources: Collection[UUID]) -> set[UU
     return set(rows.scalars())
 
 
-async def _refresh_accounts(session: AsyncSession, fresh: _News) -> set[UUID]:
+async def _refresh_accounts(session: AsyncSession, fresh: _News, now: datetime) -> set[UUID]:
     if not fresh.accounts:
         return set()
     rows = await session.execute(
@@ -252,5 +252,5 @@ async def _refresh_accounts(session: AsyncSession, fresh: _News) -> set[UUID]:
         {"ids": list(fresh.accounts)},
     )
     touched = set(rows.scalars())
-    await refreshing.accounts(session, touched)
+    await refreshing.accounts(session, touched, now)
     return touched

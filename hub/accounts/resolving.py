@@ -75,7 +75,7 @@ async def resolve(session: AsyncSession, sources: Iterable[UUID], occasion: Occa
     await mapping.suggest(session, parts, occasion)
     moves += placed
     touched = laid | {account for move in moves for account in (move.before, move.after) if account is not None}
-    await refreshing.accounts(session, touched)
+    await refreshing.accounts(session, touched, occasion.now)
     await refreshing.people_at(session, {move.source for move in moves})
     return touched
 

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.access.service import Viewer
-from hub.accounts import mapping, merging, resolving
+from hub.accounts import mapping, merging, owners, resolving
 from hub.accounts.erasing import (
     TO_ERASE,
     Traces,
@@ -36,6 +36,7 @@ from hub.accounts.registering import Registered, observe
 from hub.accounts.sightings import Known, Seen, Sighting, sighting
 from hub.accounts.tombstones import withhold
 from hub.kit import work
+from hub.kit.db import lock
 from hub.kit.errors import Invalid, NotFound
 from hub.sdk.events import Account as ToldAccount
 from hub.sdk.events import Person as ToldPerson
@@ -50,6 +51,7 @@ __all__ = [
     "Waiting",
     "account_ids",
     "accounts_at",
+    "assign_owner",
     "bury",
     "close",
     "dismiss_suggestion",
@@ -228,6 +230,18 @@ async def merge(session: AsyncSession, viewer: Viewer, winner: UUID, loser: UUID
 async def undo_merge(session: AsyncSession, viewer: Viewer, merge_id: UUID, now: datetime) -> None:
     """Take a merge back; both sides are restored exactly. Raises `NotFound`, `NotAllowed`, `Invalid`."""
     await mark_changed(session, await merging.undo_merge(session, viewer, merge_id, now), now)
+
+
+async def assign_owner(
+    session: AsyncSession, viewer: Viewer, account_id: UUID, owner: str | None, now: datetime
+) -> Account:
+    """Say who looks after an account (None: whom its vendors name, again), as `owners` has it; the account is scored
+    anew. Raises `NotAllowed`, `NotFound`, `Invalid`."""
+    await lock(session, resolving.LOCK)  # so that what vendors tell meanwhile is not missed
+    account, changed = await owners.assign(session, viewer, account_id, owner, now)
+    if changed:
+        await mark_changed(session, [account_id], now)
+    return account
 
 
 @dataclass(frozen=True, slots=True)

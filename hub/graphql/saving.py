@@ -1,4 +1,4 @@
-"""What people do about the watch list, bands and families of accounts through the API."""
+"""What people do about the watch list, bands, owners and families of accounts through the API."""
 
 from __future__ import annotations
 
@@ -134,6 +134,21 @@ class AccountPlaced:
     account: Account = about("The account as it is now.")
 
 
+@given
+class AccountAssignOwnerInput:
+    """Who of ours looks after an account."""
+
+    account: strawberry.ID = about("The account.")
+    owner: str | None = maybe("Who looks after it, against all vendors; when left out, whom its vendors name, again.")
+
+
+@output
+class AccountOwnerAssigned:
+    """The account has the owner."""
+
+    account: Account = about("The account as it is now.")
+
+
 WatchAddResult = Annotated[
     WatchAdded | NotAllowed | NotFound | InvalidInput,
     strawberry.union("WatchAddResult", description="What came of `watchAdd`."),
@@ -161,6 +176,10 @@ BandRestoreResult = Annotated[
 AccountPlaceResult = Annotated[
     AccountPlaced | NotAllowed | NotFound | InvalidInput,
     strawberry.union("AccountPlaceResult", description="What came of `accountPlace`."),
+]
+AccountAssignOwnerResult = Annotated[
+    AccountOwnerAssigned | NotAllowed | NotFound | InvalidInput,
+    strawberry.union("AccountAssignOwnerResult", description="What came of `accountAssignOwner`."),
 ]
 
 
@@ -275,3 +294,18 @@ class SavingMutations:
         async with info.context.writing() as session:
             account = await accounts.set_parent(session, info.context.viewer, account_id, parent_id, info.context.now)
             return AccountPlaced(account=Account.of(account))
+
+    @mutation
+    async def account_assign_owner(
+        self,
+        info: Info,
+        input: Annotated[AccountAssignOwnerInput, argument("Which account, and who.")],  # noqa: A002  # its name
+    ) -> AccountAssignOwnerResult:
+        """Say who looks after an account. It stands against all vendors until it is taken back. The same again changes
+        nothing. For csm and admin."""
+        account_id = ids.read(Prefix.ACCOUNT, input.account, "account")
+        async with info.context.writing() as session:
+            account = await accounts.assign_owner(
+                session, info.context.viewer, account_id, input.owner, info.context.now
+            )
+            return AccountOwnerAssigned(account=Account.of(account))

@@ -59,7 +59,7 @@ async def score_at(
     by now), under the blueprint that was in force then. Nothing is written.
 
     The stage is the one that the hub noted for that moment; for a moment before it knew the account, the one in which
-    it would have put it then. The owner is today's.
+    it would have put it then.
     Raises `NotFound` for an account that does not exist, or was merged into another, and without any blueprint.
     """
     blueprint = await _blueprint_at(session, known_at)

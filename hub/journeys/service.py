@@ -53,8 +53,8 @@ async def facts(
 ) -> pl.DataFrame:
     """What rules may ask of accounts besides measures, one row each, sorted: the columns of `FACTS`.
 
-    Accounts that do not exist, or were merged into others at `known_at` (None: now), are left out. `owner` is who owns
-    the account now.
+    Accounts that do not exist, or were merged into others at `known_at` (None: now), are left out; `owner` is who was
+    known to own the account then.
     """
     found = await known_accounts(session, account_ids, known_at)
     rows = [(str(one.id), one.owner, days_between(one.first_seen_at, as_of), one.first_seen_at) for one in found]

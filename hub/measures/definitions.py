@@ -131,8 +131,9 @@ Of = Annotated[tuple[Annotated[Selection, _SHORT_SELECTION], ...], Field(min_len
 
 
 class By(Entry):
-    """Who took part: only events with somebody of one of these roles. The role is the one that is known of them now,
-    since people keep theirs for longer than a window is wide, and vendors tell it late."""
+    """Who took part: only events with somebody of one of these roles. The role is the one that is known of them when
+    the question is asked (as known at), whenever the event was, since people keep theirs for longer than a window is
+    wide, and vendors tell it late."""
 
     role: Annotated[tuple[PersonRole, ...], _ONE_OR_MORE, Field(min_length=1)]
 

@@ -94,7 +94,18 @@ class Fragments:
             )
             mine = "TRUE"
         is_asked_for = self.of_role("r.role", by)
-        return f"EXISTS (SELECT 1 FROM {known} JOIN person r ON r.id = s.person_id WHERE {mine} AND {is_asked_for})"
+        return f"EXISTS (SELECT 1 FROM {known} JOIN {self.role()} WHERE {mine} AND {is_asked_for})"
+
+    def role(self) -> str:
+        """What is joined as `r` to have the role of the person `s.person_id`, as it is known when the question is
+        asked."""
+        if self.question.known_at is None:
+            return "person r ON r.id = s.person_id"
+        return (
+            "LATERAL (SELECT h.role FROM person_role h WHERE h.person_id = s.person_id "
+            f"AND h.recorded_at <= {self.bind(self.question.known_at, 'timestamptz')} ORDER BY h.id DESC LIMIT 1) r "
+            "ON true"
+        )
 
     def of_role(self, column: str, by: By) -> str:
         """Whether a column holds one of the roles."""

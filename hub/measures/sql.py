@@ -176,7 +176,7 @@ def _add_people(parts: _Parts, measures: Mapping[str, People]) -> None:
         for column, measure in measures.items()
     )
     roles = {column: measure.by for column, measure in measures.items()}
-    known = "LEFT JOIN person r ON r.id = s.person_id" if any(roles.values()) else ""
+    known = f"LEFT JOIN {fragments.role()}" if any(roles.values()) else ""
     parts.queries["visitors"] = (
         f"SELECT e.account_id, v.id, {present} FROM seen e CROSS JOIN LATERAL unnest(e.people) AS v(id) "
         "GROUP BY e.account_id, v.id"

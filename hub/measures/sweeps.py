@@ -235,7 +235,7 @@ def _each_with_the_next(visits: str) -> str:
 
 
 def _only_of(fragments: Fragments, by: By | None) -> str:
-    return f"JOIN person r ON r.id = s.person_id AND {fragments.of_role('r.role', by)}" if by else ""
+    return f"JOIN {fragments.role()} AND {fragments.of_role('r.role', by)}" if by else ""
 
 
 def _add_sums(parts: _Parts, measures: Mapping[str, Sum]) -> None:

@@ -13,7 +13,7 @@ from hub.access.service import Role
 from hub.graphql import credentials
 from hub.graphql.explorer import examples
 from hub.graphql.schema import the_schema
-from tests.conftest import Servers, _fresh
+from tests.conftest import Servers, fresh
 from tests.graphql.conftest import Client, counted, opened
 from tests.graphql.world import DAY, NOW, key, populate
 
@@ -47,7 +47,7 @@ def _believed(monkeypatch: pytest.MonkeyPatch) -> None:
 async def small(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
     """A world of 3 accounts."""
     folder = tmp_path_factory.mktemp("small")
-    async with _fresh(servers, folder, template=servers.template) as settings, opened(settings) as found:
+    async with fresh(servers, folder) as settings, opened(settings) as found:
         await populate(found.kit, 3)
         yield found
 
@@ -56,7 +56,7 @@ async def small(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> A
 async def large(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
     """A world of 60 accounts."""
     folder = tmp_path_factory.mktemp("large")
-    async with _fresh(servers, folder, template=servers.template) as settings, opened(settings) as found:
+    async with fresh(servers, folder) as settings, opened(settings) as found:
         await populate(found.kit, 60)
         yield found
 

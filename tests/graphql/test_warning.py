@@ -152,6 +152,19 @@ async def test_a_band_is_overridden_and_restored(client: Client) -> None:
         assert (refused["__typename"], refused["path"]) == ("InvalidInput", path)
 
 
+async def test_an_account_is_given_an_owner_and_taken_back(client: Client) -> None:
+    """The word of a person, and without one that of the vendors, who name nobody here."""
+    account = global_id("acc", "account", 0)
+    shown = "... on AccountOwnerAssigned { account { owner } }"
+    given = await do(client, "accountAssignOwner", shown, account=account, owner="ben")
+    assert given["account"] == {"owner": "ben"}
+    assert (await do(client, "accountAssignOwner", shown, account=account))["account"] == {"owner": None}
+    refused = await do(client, "accountAssignOwner", "", account=account, owner=" ")
+    assert (refused["__typename"], refused["path"]) == ("InvalidInput", ["owner"])
+    refused = await do(client, "accountAssignOwner", "", Role.VIEWER, account=account, owner="ben")
+    assert refused["__typename"] == "NotAllowed"
+
+
 async def test_families_and_segments_are_rolled_up(client: Client) -> None:
     """The mean by revenue with its exact sum; what has no value is counted; no account belongs to itself."""
     async with client.kit.transaction() as session:

@@ -2,7 +2,8 @@
 
 A history in which everything happens that changes what is known of the past: events that come late, records that are
 corrected or deleted, a mapping that tells otherwise for a while, users who turn out to be one person, places whose
-company becomes known later, and accounts that are merged and parted again. While it goes on the hub scores as it does
+company becomes known later, accounts that are merged and parted again, roles and owners that are told late, otherwise,
+or for a time long gone, and owners whom a person assigns and takes back. While it goes on the hub scores as it does
 every day, and random moments of the past are asked for; at the end all of them are asked for again, as known then.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -50,14 +52,26 @@ MEASURES = {
     "renews_in": {"kind": "attribute", "type": "subscription", "attribute": "until", "as": "days_until"},
     "entered_30d": {"kind": "count", "of": ["stage.entered", "band.changed"], "window": "30d"},
     "people_change": {"kind": "change", "measure": "people_28d"},
+    "administrators": {"kind": "people", "of": ["product.used"], "window": "40d", "by": {"role": "administrator"}},
+    "champion_uses": {
+        "kind": "count",
+        "of": ["product.used", "report.viewed"],
+        "by": {"role": ["champion", "sponsor"]},
+    },
     "per_person": {"kind": "expression", "expression": "reports_90d / 7 + known_people / 3"},
 }
 TRANSITIONS = [
     {"from": "onboarding", "to": "established", "when": "days_known >= 20 OR known_people >= 6"},
     {"from": "established", "to": "onboarding", "when": "days_in_stage > 9 AND people_28d < 2"},
+    {"from": "established", "to": "onboarding", "when": "owner = 'kim' AND people_28d < 3"},
     {"from": "any", "to": "churned", "when": "cancels_28d > 1"},
     {"from": "churned", "to": "established", "when": "cancels_28d = 0"},
 ]
+
+
+OWNERS = ("kim", "ben", None)
+CAPS = {"kim": 35, "ben": 45}
+ROLES = ("administrator", "champion", "Sponsor", "end_user", None)
 
 
 class Mistaken(Acme):
@@ -91,9 +105,18 @@ class History:
         smb = {**BLUEPRINT["journeys"]["smb"], "transitions": TRANSITIONS}
         indicators = BLUEPRINT["profiles"]["smb"]["indicators"] | {
             "business_outcomes": {"weight": 1, "measures": {"per_person": {"curve": [[0, 10], [3, 90]]}}},
-            "support_operations": {"weight": 1, "measures": {"since_use": {"curve": [[0, 100], [30, 0]]}}},
+            "support_operations": {
+                "weight": 1,
+                "measures": {
+                    "since_use": {"curve": [[0, 100], [30, 0]]},
+                    "administrators": {"curve": [[0, 20], [2, 80]]},
+                    "champion_uses": {"curve": [[0, 0], [20, 100]]},
+                },
+            },
         }
-        profile = {**BLUEPRINT["profiles"]["smb"], "indicators": indicators}
+        owned = [{"name": f"of_{who}", "when": f"owner = '{who}'", "at_most": most} for who, most in CAPS.items()]
+        smb_profile = BLUEPRINT["profiles"]["smb"]
+        profile = {**smb_profile, "indicators": indicators, "caps": [*smb_profile["caps"], *owned]}
         document = {**BLUEPRINT, "measures": measures, "journeys": {"smb": smb}, "profiles": {"smb": profile}}
         async with self.kit.transaction() as session:
             await blueprints.apply(session, document, "test", self.clock.now())
@@ -111,6 +134,8 @@ class History:
             await self._part()
         elif chance < 0.30:
             await self._remap()
+        elif chance < 0.45:
+            await self._assign()
         async with self.kit.transaction() as session:
             await session.execute(text("UPDATE work_item SET due_at = :now, settling_since = NULL"), {"now": START})
         while await drain_accounts_to_score(self.kit):
@@ -141,14 +166,21 @@ class History:
     def _company(self, number: int) -> Named:
         """Some companies are known by their group alone at first, and by the name of the customer only later."""
         keys = [f"segment.group={number}"] + ([f"domain=c{number}.example"] if self.rng.random() < 0.3 else [])
-        return Named(place=f"group:{number}", keys=keys, profile={"name": f"Company {number}"})
+        owner = {"owner": self.rng.choice(OWNERS)} if self.rng.random() < 0.1 else {}
+        profile = {"name": f"Company {number}", **owner}
+        return Named(place=f"group:{number}", keys=keys, profile=profile, profile_at=self._told_at())
 
     def _person(self, number: int) -> Named:
         """One person in four has two ids, which an address that is told now and then joins."""
         id_ = self.rng.randrange(8)
         joined = self.rng.random() < 0.15
         keys = [f"segment.user={number}-{id_}"] + ([f"email=u{id_ // 2}@c{number}.example"] if joined else [])
-        return Named(place=f"user:{number}-{id_}", keys=keys)
+        role = {"role": self.rng.choice(ROLES)} if self.rng.random() < 0.2 else {}
+        return Named(place=f"user:{number}-{id_}", keys=keys, profile=role, profile_at=self._told_at())
+
+    def _told_at(self) -> datetime | None:
+        """Since when what is told of a company or a person is so: since the event, or since some other time."""
+        return self._happened() if self.rng.random() < 0.5 else None
 
     def _happened(self) -> datetime:
         hours = self.rng.choice((0.2, 3, 20, 24 * 4, 24 * 30, 24 * 70, -30))
@@ -203,6 +235,12 @@ class History:
         merge = self.merges.pop(self.rng.randrange(len(self.merges)))
         async with self.kit.transaction() as session:
             await accounts.undo_merge(session, CSM, merge, self.clock.now())
+
+    async def _assign(self) -> None:
+        account = self.rng.choice(await self.accounts())
+        with suppress(NotFound):  # it lies in another account
+            async with self.kit.transaction() as session:
+                await accounts.assign_owner(session, CSM, account, self.rng.choice(OWNERS), self.clock.now())
 
     async def _remap(self) -> None:
         version = self.rng.choice((Acme, Mistaken))

@@ -17,7 +17,15 @@ from sqlalchemy import insert
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.accounts.model import Account, AccountAssertion, Person, PersonAssertion, SourceAccount, SourcePerson
+from hub.accounts.model import (
+    Account,
+    AccountAssertion,
+    Person,
+    PersonAssertion,
+    PersonRole,
+    SourceAccount,
+    SourcePerson,
+)
 from hub.timeline.model import EventRow
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -44,6 +52,7 @@ class Past:
     events: list[dict[str, Any]]
     assertions: list[tuple[UUID, UUID | None, datetime]]
     persons: list[tuple[UUID, UUID, datetime]] = field(default_factory=list)
+    roles: list[tuple[UUID, str | None, datetime]] = field(default_factory=list)
 
 
 def uuid(rng: Random) -> UUID:
@@ -78,7 +87,18 @@ def invent(rng: Random, *, accounts: int = 12, events: int = 700) -> Past:
     rows = [_event(rng, rng.choice(places), [*persons, *unknown], connections) for _ in range(events)]
     rows += [row for event in rows if rng.random() < 0.1 for row in _corrected(rng, event)]
     assertions.sort(key=lambda one: one[2])
-    return Past(ids, places, rows, assertions, known)
+    return Past(ids, places, rows, assertions, known, _roles(rng, somebody))
+
+
+def _roles(rng: Random, somebody: Sequence[UUID]) -> list[tuple[UUID, str | None, datetime]]:
+    """What each person is known to be since when: told late, told otherwise later, taken back; of some nothing."""
+    found: list[tuple[UUID, str | None, datetime]] = []
+    for person in somebody:
+        at = NOW - rng.randint(5, 220) * DAY
+        for _ in range(rng.choice((0, 1, 1, 2, 3))):
+            found.append((person, rng.choice(("administrator", "champion", "end_user", None)), at))
+            at += rng.randint(1, 60) * DAY
+    return sorted(found, key=lambda one: one[2])
 
 
 def _event(rng: Random, place: UUID, people: Sequence[UUID], connections: Sequence[UUID]) -> dict[str, Any]:
@@ -135,8 +155,9 @@ async def store_identity(session: AsyncSession, past: Past) -> None:
         {"source_account_id": place, "account_id": holder, "recorded_at": at, **of_assertion}
         for place, holder, at in past.assertions
     ]
+    roles = {person: role for person, role, _ in past.roles}
     everybody = [
-        {"id": one, "role": role_of(one), "do_not_contact": False, **seen}
+        {"id": one, "role": roles.get(one), "do_not_contact": False, **seen}
         for one in dict.fromkeys(somebody for _, somebody, _ in past.persons)
     ]
     is_now = {source: person for source, person, _ in past.persons}
@@ -150,11 +171,9 @@ async def store_identity(session: AsyncSession, past: Past) -> None:
         await session.execute(upsert(Person).on_conflict_do_nothing(), everybody)
         await session.execute(insert(SourcePerson), persons)
         await session.execute(insert(PersonAssertion), held)
-
-
-def role_of(person: UUID) -> str | None:
-    """The role that an invented person has."""
-    return ("administrator", "champion", "end_user", None)[person.int % 4]
+    if past.roles:
+        known = [{"person_id": person, "role": role, "recorded_at": at} for person, role, at in past.roles]
+        await session.execute(insert(PersonRole), known)
 
 
 class Oracle:
@@ -165,6 +184,7 @@ class Oracle:
         held = [one for one in past.assertions if known_at is None or one[2] <= known_at]
         self.holder = {place: account for place, account, _ in held}
         self.person = {source: who for source, who, at in past.persons if known_at is None or at <= known_at}
+        self.role = {person: role for person, role, at in past.roles if known_at is None or at <= known_at}
 
     def value(self, account: UUID, name: str) -> float | None:
         entry = self.document[name]
@@ -202,7 +222,7 @@ class Oracle:
         person = self.person.get(source)
         roles = entry.get("by", {}).get("role")
         return roles is None or (
-            person is not None and role_of(person) in ([roles] if isinstance(roles, str) else roles)
+            person is not None and self.role.get(person) in ([roles] if isinstance(roles, str) else roles)
         )
 
     def things(self, account: UUID, entry: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -14,7 +14,15 @@ import polars as pl
 import pytest
 from sqlalchemy import delete, insert, update
 
-from hub.accounts.model import Account, AccountAssertion, PersonAssertion, SourceAccount, SourcePerson
+from hub.accounts.model import (
+    Account,
+    AccountAssertion,
+    Person,
+    PersonAssertion,
+    PersonRole,
+    SourceAccount,
+    SourcePerson,
+)
 from hub.blueprint.service import Blueprint, read_text
 from hub.kit.db import driver_connection
 from hub.kit.runtime import Kit
@@ -198,7 +206,8 @@ async def test_no_measure_looks_ahead(kit: Kit) -> None:
 
 
 async def test_what_was_known_then_can_be_asked_for_ever(kit: Kit) -> None:
-    """Events that came late, corrections, and merges of accounts and of people do not change what was known before."""
+    """Events that came late, corrections, merges of accounts and of people, and roles that were told later or otherwise
+    do not change what was known before."""
     past = invent(Random(7))
     known_at = NOW - 25 * DAY
     early = [row for row in past.events if row["recorded_at"] <= known_at]
@@ -211,13 +220,15 @@ async def test_what_was_known_then_can_be_asked_for_ever(kit: Kit) -> None:
         events=as_it_was,
         assertions=[one for one in past.assertions if one[2] <= known_at],
         persons=[one for one in past.persons if one[2] <= known_at],
+        roles=[one for one in past.roles if one[2] <= known_at],
     )
     places = [place for place in past.places if place in {place for place, _, _ in then.assertions}]
     async with kit.transaction() as session:
         await store(session, replace(then, places=places))
     at_the_time = bits(await compute(kit, past.accounts, as_of=known_at))
     async with kit.transaction() as session:
-        for table in (EventRow, SourceAccount, AccountAssertion, Account, SourcePerson, PersonAssertion):
+        everything = (EventRow, SourceAccount, AccountAssertion, Account, SourcePerson, PersonAssertion)
+        for table in (*everything, Person, PersonRole):
             await session.execute(delete(table))
         await store_identity(session, past)
         await session.execute(insert(EventRow), past.events)

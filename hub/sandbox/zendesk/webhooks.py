@@ -49,6 +49,10 @@ class ZendeskWebhook:
             "event": {},
         }
 
+    def merged(self, winner: int, loser: int) -> dict[str, Any]:
+        """The event of a merge of two users."""
+        return self.event("user", loser, "merged", "/") | {"event": {"user": {"id": str(winner)}}}
+
     async def deliver(self, event: dict[str, Any], *, signed_at: datetime | None = None) -> int | None:
         """One attempt; the status of the answer, None if none came."""
         body = orjson.dumps(event)

@@ -106,17 +106,17 @@ async def read_killed(trial: Trial, stream: Stream[Any], wanted: set[str]) -> Re
 
 
 def fill(vendor: Vendor, stream: str, count: int, *, tied: bool = False) -> list[Row]:
-    """Give the double `count` records, an hour apart; `tied`: all at one time, but the first and the last."""
-    rows = [vendor.make(stream, number, moment(number, count, tied=tied)) for number in range(count)]
+    """Give the double `count` records, as far apart as it says; `tied`: all at one time, but the first and the last."""
+    rows = [vendor.make(stream, number, moment(vendor, number, count, tied=tied)) for number in range(count)]
     vendor.held[stream] += rows
     return rows
 
 
-def moment(number: int, count: int, *, tied: bool = False) -> datetime:
-    """When record `number` of so many became true: all within the last days, none just now."""
+def moment(vendor: Vendor, number: int, count: int, *, tied: bool = False) -> datetime:
+    """When record `number` of so many became true: one after another, none just now; where many, closer together."""
     if tied and 0 < number < count - 1:
         number = 1
-    return NOW - timedelta(days=2) - timedelta(hours=1) * ((count - number) if count < 100 else (count - number) / 60)
+    return NOW - timedelta(days=2) - vendor.apart * ((count - number) if count < 100 else (count - number) / 60)
 
 
 def held_ids(vendor: Vendor, stream: Stream[Any], rows: list[Row] | None = None) -> set[str]:

@@ -24,8 +24,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
 
 from pydantic import BaseModel
 from starlette.types import ASGIApp
@@ -35,6 +35,9 @@ Row = dict[str, Any]
 
 class Vendor:
     """What the vendor holds, and how it answers; a new one is made for each trial."""
+
+    apart: ClassVar[timedelta] = timedelta(hours=1)
+    """Time between one record of the kit's and the next; give more where the connector looks back for long."""
 
     def __init__(self) -> None:
         self.held: defaultdict[str, list[Row]] = defaultdict(list)

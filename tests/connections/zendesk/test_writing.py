@@ -19,6 +19,7 @@ from hub.kit.loopback import serve
 from hub.kit.runtime import Kit
 from hub.sandbox import Fault, Sandbox, ZendeskWebhook
 from hub.sandbox.zendesk import Row
+from hub.timeline.jobs import drain_raw_records
 from tests.connections.zendesk.desk import read, rows
 
 VERSIONS = "SELECT record_id, version FROM raw_record WHERE stream = 'tickets' ORDER BY 1, 2"
@@ -85,6 +86,24 @@ async def test_forged_and_stale_deliveries_are_refused(
     for hours in (-1, 1):
         assert await webhook.deliver(event, signed_at=clock.now() + timedelta(hours=hours)) == 401
     assert await rows(kit, "SELECT count(*) FROM webhook_delivery") == [(0,)]
+
+
+async def test_merged_users_are_one_person(
+    kit: Kit, world: Sandbox, support: Connection, webhook: ZendeskWebhook, clock: FrozenClock
+) -> None:
+    """An export shows the loser as deleted, and does not say who is left: the webhook names both."""
+    await read(kit, support)
+    desk = world.zendesk.desk
+    first, *others = [one for one in desk.tables["users"].values() if one["organization_id"]]
+    colleagues = [one["id"] for one in others if one["organization_id"] == first["organization_id"]]
+    winner, loser = first["id"], colleagues[0]
+    desk.merge_users(winner, loser, clock.now())
+    assert await webhook.deliver(webhook.merged(winner, loser)) == 200
+    await arrive(kit)
+    while await drain_raw_records(kit):
+        pass
+    places = "SELECT count(DISTINCT person_id), count(*) FROM source_person WHERE place = ANY(:places)"
+    assert await rows(kit, places, places=[f"user:{winner}", f"user:{loser}"]) == [(1, 2)]
 
 
 async def test_what_is_gone_for_good_is_a_tombstone(

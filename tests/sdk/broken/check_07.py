@@ -33,6 +33,12 @@ BROKEN = [
         (CONNECTOR, YIELDS, "yield sdk.Page(page.answers, Since(sequence=sequence if more else 0))"),
     ),
     broken(
+        "every run begins anew, however far apart records are",
+        "continuing.again",
+        (CONNECTOR, YIELDS, "yield sdk.Page(page.answers, Since(sequence=sequence if more else 0))"),
+        (VENDOR, "    def make(self", "    apart = 100 * sdk.testing.Vendor.apart\n\n    def make(self"),
+    ),
+    broken(
         "an empty page is taken for the end",
         "continuing.empty_page",
         (CONNECTOR, "page.last, page.more", "page.last, page.more and bool(page.answers)"),

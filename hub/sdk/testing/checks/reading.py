@@ -135,7 +135,7 @@ async def _again(trial: Trial, stream: Stream[Any], first: Reading) -> AsyncIter
             "declare full_refresh=True.",
         )
     count = len(trial.vendor.held[stream.name])
-    late = trial.vendor.make(stream.name, count, moment(count - 1, count, tied=True))
+    late = trial.vendor.make(stream.name, count, moment(trial.vendor, count - 1, count, tied=True))
     trial.vendor.held[stream.name].append(late)
     async with trial.connector() as connector:
         third = await read(connector, stream, second.stored)

@@ -28,6 +28,7 @@ from hub_zendesk.models import (
     TicketEvent,
     TicketMade,
     User,
+    UserMerge,
     ZendeskConfig,
     second,
 )
@@ -50,6 +51,7 @@ class Zendesk(sdk.Connector[ZendeskConfig]):
 
     id = "zendesk"
     name = "Zendesk"
+    tier = "gold"
     Config = ZendeskConfig
     rate = sdk.Rate(per_second=5, backfill_share=0.5)
 
@@ -141,7 +143,7 @@ class Zendesk(sdk.Connector[ZendeskConfig]):
                 params["page[after]"] = after
             body = document(await asked(self.http, "/api/v2/satisfaction_ratings.json", params))
             rows, after = body["satisfaction_ratings"], body["meta"]["after_cursor"]
-            newest = max([newest, *(int(second(row["created_at"]).timestamp()) for row in rows)])
+            newest = max([newest, *(int(second(row["created_at"]).timestamp()) for row in rows if "created_at" in row)])
             more = body["meta"]["has_more"]
             reached = Rated(second=start, newest=newest, after=after) if more else Rated(second=newest)
             yield sdk.Page(await self._with_tickets(rows), reached)
@@ -152,6 +154,17 @@ class Zendesk(sdk.Connector[ZendeskConfig]):
     def _(self, rating: Rating) -> Iterable[sdk.Event]:
         return mapping.of_rating(rating)
 
+    user_merges = sdk.pushed(
+        record=UserMerge,
+        key=lambda merge: f"{merge.user}:{merge.other}",
+        version=lambda merge: "1",
+        emits={"person.aliased"},
+    )
+
+    @user_merges.normalize
+    def _(self, merge: UserMerge) -> Iterable[sdk.Event]:
+        return mapping.of_user_merge(merge)
+
     @sdk.webhook(
         path="webhook",
         signature=ZendeskSignature(),
@@ -161,21 +174,29 @@ class Zendesk(sdk.Connector[ZendeskConfig]):
             if secret is not None
         ],
         delivery_id=lambda delivery: delivery.headers.get("x-zendesk-webhook-invocation-id"),
-        handles=STREAMS.values(),
+        handles=(*STREAMS.values(), "user_merges"),
     )
-    def webhook(self, delivery: sdk.Delivery) -> Iterable[sdk.Refetch | sdk.Tombstone]:
+    def webhook(self, delivery: sdk.Delivery) -> Iterable[sdk.Refetch | sdk.Tombstone | sdk.Received]:
         """Events of tickets, users and organizations: each names a record, which is then read."""
         told = orjson.loads(delivery.body)
         named = TYPE.match(str(told.get("type", "")))
         if named is None:
             raise ValueError(f"type {told.get('type')!r} is none of Zendesk's events: see the plugin's README")
-        record = str((told.get("detail") or {}).get("id") or "0")
+        detail = told.get("detail") or {}
+        record = str(detail.get("id") or "0")
         stream = STREAMS.get(named[1])
         if stream is None or record == "0":
             return []
         if named[2] == "permanently_deleted":
             return [sdk.Tombstone(stream, record)]
-        return [sdk.Refetch(stream, record)]
+        changed = sdk.Refetch(stream, record)
+        other = str(((told.get("event") or {}).get("user") or {}).get("id") or "0")
+        if stream == "users" and named[2] == "merged" and other != "0":
+            # One of the two was merged into the other. Only here both are named: an export shows the loser as deleted.
+            organization = detail.get("organization_id") or None
+            merge = {"user": record, "other": other, "at": told.get("time"), "organization_id": organization}
+            return [changed, sdk.Received("user_merges", merge)]
+        return [changed]
 
     @sdk.action(input=NewTicket, output=TicketMade, idempotency="native", scopes=("tickets:write",))
     async def create_ticket(self, ticket: NewTicket, key: str) -> TicketMade:
@@ -189,29 +210,29 @@ class Zendesk(sdk.Connector[ZendeskConfig]):
         }
         body = {"ticket": {name: value for name, value in fields.items() if value is not None}}
         answer = _accepted(await self.http.post("/api/v2/tickets.json", json=body, headers={"Idempotency-Key": key}))
-        return TicketMade(
-            ticket=document(answer)["ticket"]["id"], repeated=answer.headers.get("x-idempotency-lookup") == "hit"
-        )
+        return TicketMade(ticket=document(answer)["ticket"]["id"])
 
     @sdk.action(input=NewComment, output=Commented, idempotency="lookup", scopes=("tickets:write",))
     async def comment(self, comment: NewComment, key: str) -> Commented:
         """Comment on a ticket, once: the comment carries the key, and is only written to the ticket as it was read."""
         ticket = document(_accepted(await self.http.get(f"/api/v2/tickets/{comment.ticket}.json")))["ticket"]
         if await self._has_comment(comment.ticket, key):
-            return Commented(ticket=comment.ticket, found=True)
+            return Commented(ticket=comment.ticket)
         written = {
             "comment": {"body": comment.body, "public": comment.public},
             "metadata": {"hub_key": key},
             "safe_update": True,
             "updated_stamp": ticket["updated_at"],
         }
-        answer = await self.http.put(f"/api/v2/tickets/{comment.ticket}.json", json={"ticket": written})
+        # Stamps have whole seconds: an attempt that is repeated at once may carry one that still holds.
+        path = f"/api/v2/tickets/{comment.ticket}.json"
+        answer = await self.http.put(path, json={"ticket": written}, extensions={"once": True})
         if answer.status_code == 409:
             if await self._has_comment(comment.ticket, key):
-                return Commented(ticket=comment.ticket, found=True)
+                return Commented(ticket=comment.ticket)
             raise Unavailable("Somebody changed the ticket at the same moment.")
         _accepted(answer)
-        return Commented(ticket=comment.ticket, found=False)
+        return Commented(ticket=comment.ticket)
 
     @sdk.action(input=NewPriority, output=Prioritized, idempotency="upsert", scopes=("tickets:write",))
     async def set_priority(self, wanted: NewPriority, key: str) -> Prioritized:
@@ -230,14 +251,14 @@ class Zendesk(sdk.Connector[ZendeskConfig]):
 
     async def _with_tickets(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """The rows, each with organization and requester of its ticket; a ticket that is gone has none."""
-        wanted = sorted({int(row["ticket_id"]) for row in rows})
+        wanted = sorted({int(row["ticket_id"]) for row in rows if row.get("ticket_id")})
         known: dict[int, Mapping[str, Any]] = {}
         for start in range(0, len(wanted), MANY):
             ids = ",".join(map(str, wanted[start : start + MANY]))
             body = document(await asked(self.http, "/api/v2/tickets/show_many.json", {"ids": ids}))
             known |= {ticket["id"]: ticket for ticket in body["tickets"]}
         fields = ("organization_id", "requester_id")
-        return [{**row, **{name: known.get(int(row["ticket_id"]), {}).get(name) for name in fields}} for row in rows]
+        return [{**row, **{name: known.get(row.get("ticket_id", 0), {}).get(name) for name in fields}} for row in rows]
 
     async def _one(self, kind: str, record: str) -> Mapping[str, Any] | sdk.Tombstone:
         """One record by its id, as an export would give it."""

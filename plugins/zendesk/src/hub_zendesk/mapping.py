@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hub import sdk
-from hub_zendesk.models import Organization, Rating, Ticket, TicketEvent, User, ZendeskConfig
+from hub_zendesk.models import Organization, Rating, Ticket, TicketEvent, User, UserMerge, ZendeskConfig
 
 STATES: Mapping[str, str] = {"new": "open", "open": "open", "pending": "pending", "hold": "on_hold"}
 """What a ticket's status means; every other one (solved, closed) is solved."""
@@ -84,6 +84,17 @@ def _place_of(one: User) -> sdk.Account:
     waiting = waiting_with(one.id)
     keys = (*waiting.keys, sdk.keys.member_of(sdk.keys.domain(domain))) if domain else waiting.keys
     return sdk.Account(waiting.place, keys)
+
+
+def of_user_merge(merge: UserMerge) -> Iterable[sdk.Event]:
+    """Both ids are one person, whichever of them Zendesk kept."""
+    keys = (*user(merge.user).keys, *user(merge.other).keys)
+    yield sdk.Event(
+        kind="person.aliased",
+        occurred_at=merge.at,
+        account=place(merge.organization_id) if merge.organization_id else waiting_with(merge.user),
+        people=(sdk.Person(user(merge.user).place, keys),),
+    )
 
 
 def of_ticket(ticket: Ticket, config: ZendeskConfig) -> Iterable[sdk.Event]:

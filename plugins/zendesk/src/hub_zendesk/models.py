@@ -109,6 +109,15 @@ class Rating(Edited):
     organization_id: int | None = None
 
 
+class UserMerge(BaseModel):
+    """That two users turned out to be one, as only a webhook tells. Made by the connector of `user.merged`."""
+
+    user: int
+    other: int
+    at: AwareDatetime
+    organization_id: int | None = None
+
+
 class After(BaseModel):
     """Behind a cursor of Zendesk's."""
 
@@ -140,10 +149,9 @@ class NewTicket(BaseModel):
 
 
 class TicketMade(BaseModel):
-    """The ticket; `repeated` says that an earlier attempt had made it."""
+    """The ticket, made now or by an earlier attempt."""
 
     ticket: int
-    repeated: bool
 
 
 class NewComment(BaseModel):
@@ -155,10 +163,9 @@ class NewComment(BaseModel):
 
 
 class Commented(BaseModel):
-    """The ticket; `found` says that an earlier attempt had written the comment."""
+    """The ticket, with the comment."""
 
     ticket: int
-    found: bool
 
 
 class NewPriority(BaseModel):

@@ -53,9 +53,12 @@ async def by_time(
         answer = await asked(http, f"/api/v2/incremental/{name}.json", params)
         body = document(answer)
         end = body.get("end_time") or start
+        ended = body.get("end_of_stream", body["count"] < ROWS)
+        if end == start and not ended:
+            end += 1  # a page holds all rows of its last second, so nothing more is to be had of this one
         if body[name] or end > start:
             yield body[name], Since(second=end)
-        if body.get("end_of_stream", body["count"] < ROWS) or end <= start:
+        if ended or end < start:
             return
         start = end
         hold_back(answer)

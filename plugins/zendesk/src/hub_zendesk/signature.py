@@ -10,7 +10,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from hub import sdk
@@ -30,9 +30,19 @@ class ZendeskSignature:
             raise BadSignature("A header of the signature is missing, or no secret is configured.")
         sdk.check_age(_moment(written), delivery.received_at)
         signed = written.encode("utf-8", "replace") + delivery.body
-        expected = [base64.b64encode(hmac.new(key.encode(), signed, hashlib.sha256).digest()) for key in secrets]
+        expected = [_signature(key, signed) for key in secrets]
         if not sdk.matches_any(expected, [given.encode("utf-8", "replace")]):
             raise BadSignature("The signature does not fit the body.")
+
+    def sign(self, delivery: sdk.Delivery, secret: str) -> sdk.Delivery:
+        """The delivery with both headers."""
+        written = delivery.received_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        signature = _signature(secret, written.encode() + delivery.body).decode()
+        return replace(delivery, headers={**delivery.headers, SIGNATURE: signature, TIMESTAMP: written})
+
+
+def _signature(secret: str, signed: bytes) -> bytes:
+    return base64.b64encode(hmac.new(secret.encode(), signed, hashlib.sha256).digest())
 
 
 def _moment(written: str) -> datetime:

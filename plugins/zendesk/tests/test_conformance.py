@@ -1,0 +1,7 @@
+"""Zendesk keeps the contract."""
+
+from hub_zendesk import Zendesk
+
+from hub import sdk
+
+TestZendesk = sdk.testing.conformance(Zendesk)
