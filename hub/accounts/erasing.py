@@ -22,7 +22,7 @@ from hub.accounts.identity import founds
 from hub.accounts.model import Erasure, Person
 from hub.accounts.profiles import Profile
 from hub.accounts.resolving import LOCK
-from hub.accounts.tombstones import ERASED, KEPT, name_of, of_a_person, place_of, remember, without_data
+from hub.accounts.tombstones import ERASED, name_of, of_a_person, place_of, remember, without_data, words_of
 from hub.kit import work
 from hub.kit.crypto import Vault
 from hub.kit.db import lock
@@ -33,7 +33,6 @@ from hub.sdk import keys
 TO_ERASE: Final = "people_to_erase"
 """The work list of erasures that are to be carried out; its keys are their ids."""
 
-SHORTEST_WORD: Final = 3
 LONGEST_REASON: Final = 1_000
 
 
@@ -41,8 +40,8 @@ LONGEST_REASON: Final = 1_000
 class Traces:
     """By what an erased person is found: ids, and, until the erasure is done, their own words.
 
-    `places` are where they were seen and where the hub notes facts of those accounts, `words` are names, addresses and ids of theirs in lower case, `addresses` and
-    `users` those of them that are e-mail addresses and the product's user ids.
+    `places` are those where they were seen and all others of the same accounts. `words` are names, addresses and
+    ids of theirs in lower case, `addresses` and `users` those of them that are e-mail addresses and the product's ids.
     """
 
     erasure_id: UUID
@@ -151,27 +150,25 @@ async def bury(session: AsyncSession, vault: Vault, erasure_id: UUID) -> Traces:
             "WITH seen AS (SELECT DISTINCT p.source_account_id AS id, s.account_id FROM person_place p "
             "JOIN source_account s ON s.id = p.source_account_id "
             "WHERE p.source_person_id = ANY(CAST(:sources AS uuid[]))) SELECT id FROM seen UNION SELECT o.id "
-            "FROM source_account o JOIN seen ON seen.account_id = o.account_id WHERE o.connection_id IS NULL ORDER BY 1"
+            "FROM source_account o JOIN seen ON seen.account_id = o.account_id ORDER BY 1"
         ),
         {"sources": sources},
     )
-    words = {value for _, value in own} | {row.place.partition(":")[2] for row in found if ":" in row.place}
-    words |= {value for row in found for name, value in row.profile.items() if _is_word(name, value)}
-    named = {word.strip().lower() for word in words if not word.startswith(ERASED)}
+    words = {word for row in found for word in words_of((), row.place, row.profile) if not _is_gone(row.place)}
+    words |= words_of(own, "", {})
     return Traces(
         erasure_id,
         erasure.person_id,
         tuple(sources),
         tuple(places.scalars()),
-        tuple(sorted(word for word in named if len(word) >= SHORTEST_WORD)),
+        tuple(sorted(words)),
         tuple(sorted(value for kind, value in own if kind == keys.EMAIL)),
         tuple(sorted(value for kind, value in own if kind == keys.USER)),
     )
 
 
-def _is_word(name: str, value: object) -> bool:
-    """What a vendor calls the person; a title and a time zone are many people's."""
-    return isinstance(value, str) and name not in (*KEPT, "title", "time_zone")
+def _is_gone(place: str) -> bool:
+    return place.startswith(f"{ERASED}:")
 
 
 async def how_far(session: AsyncSession, erasure_id: UUID) -> tuple[list[str], dict[str, int]]:

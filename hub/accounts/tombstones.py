@@ -8,7 +8,8 @@ In the place of a key stands an alias that means nothing, so whatever the key jo
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import text
@@ -24,6 +25,9 @@ ERASED: Final = "erased"
 
 KEPT: Final = ("role",)
 """Attributes of a person that say what they were there for and not who they are."""
+
+
+SHORTEST_WORD: Final = 3
 
 
 def of_a_person(key: KeyName) -> bool:
@@ -49,13 +53,35 @@ def without_data(profile: Profile) -> Profile:
     )
 
 
-async def withhold(session: AsyncSession, vault: Vault, seen: Seen) -> frozenset[UUID]:
-    """Take out of what was seen what it tells of erased people; returns the source persons that are theirs.
+def words_of(keys: Iterable[KeyName], place: str, attributes: Mapping[str, Any]) -> set[str]:
+    """What a person is called, in lower case: their keys, the vendor's name for them, and what a profile says. A title
+    and a time zone are many people's."""
+    told = {
+        name: value
+        for name, value in attributes.items()
+        if isinstance(value, str) and name not in (*KEPT, "title", "time_zone")
+    }
+    words = {value for _, value in keys} | {place.partition(":")[2]} | set(told.values())
+    words |= {part for name, value in told.items() if "name" in name for part in value.split()}
+    lowered = {word.strip().lower() for word in words}
+    return {word for word in lowered if len(word) >= SHORTEST_WORD}
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """The source persons among those seen that are erased people, and the words by which they were told of."""
+
+    sources: frozenset[UUID] = frozenset()
+    words: tuple[str, ...] = ()
+
+
+async def withhold(session: AsyncSession, vault: Vault, seen: Seen) -> Withheld:
+    """Take out of what was seen what it tells of erased people.
 
     One statement where nobody was ever erased, three more where somebody was.
     """
     if not seen.people or not await session.scalar(text("SELECT EXISTS (SELECT FROM erasure)")):
-        return frozenset()
+        return Withheld()
     aliases = await _aliases(session, vault, seen)
     known = await session.execute(
         text("SELECT source_person_id FROM erased_source WHERE source_person_id = ANY(CAST(:ids AS uuid[]))"),
@@ -63,17 +89,19 @@ async def withhold(session: AsyncSession, vault: Vault, seen: Seen) -> frozenset
     )
     erased = set(known.scalars())
     new: dict[UUID, UUID] = {}
+    words: set[str] = set()
     for source, person in seen.people.items():
         found = [aliases[name] for name in _names(person.keys) if name in aliases]
         if found and source not in erased:
             new[source] = found[0][1]
         if found or source in erased:
+            words |= words_of((key[:2] for key in person.keys), person.place, person.profile.attributes)
             person.keys = {(ERASED, alias, "is") for alias, _ in found}
             person.place, person.profile = place_of(source), without_data(person.profile)
     for place, account in seen.accounts.items():
         _rename(place, account, aliases)
     await remember(session, new)
-    return frozenset(erased | new.keys())
+    return Withheld(frozenset(erased | new.keys()), tuple(sorted(words)))
 
 
 async def remember(session: AsyncSession, sources: Mapping[UUID, UUID]) -> None:

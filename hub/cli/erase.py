@@ -23,7 +23,10 @@ def person(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask: it cannot be undone.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Erase a person's data everywhere, now. What is told of them later does not come in; who was counted stays counted."""
+    """Erase a person's data everywhere, now; what is told of them later does not come in.
+
+    What they did stays counted, without a name. It cannot be undone.
+    """
 
     async def found(kit: Kit) -> Any:
         async with kit.reading() as session:

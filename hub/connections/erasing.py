@@ -43,6 +43,11 @@ def freed(value: Any, words: tuple[str, ...]) -> Any:
             return value
 
 
+def needles(words: Iterable[str]) -> list[str]:
+    """The words by which a table is searched: long enough to mean somebody, and the same letters in every encoding."""
+    return [word for word in words if len(word) >= SHORTEST_NEEDLE and word.isascii()]
+
+
 async def forget_records(session: AsyncSession, names: Iterable[RecordName]) -> int:
     """Remove every version of these records that was read, and empty the deliveries that they came in.
 
@@ -82,8 +87,8 @@ async def forget_records(session: AsyncSession, names: Iterable[RecordName]) -> 
 async def free_records(session: AsyncSession, words: tuple[str, ...], position: Sequence[str]) -> tuple[int, list[str]]:
     """Free the next records behind a position from a person's words; how many there were, and the new position,
     which is empty at the end. Looks for the longer words alone, and takes all of them out of what it finds."""
-    needles = [word for word in words if len(word) >= SHORTEST_NEEDLE and word.isascii()]
-    if not needles:
+    sought = needles(words)
+    if not sought:
         return 0, []
     behind = "WHERE (connection_id, stream, record_id, version) > (CAST(:c AS uuid), :s, :r, :v) " if position else ""
     rows = await session.execute(
@@ -94,7 +99,7 @@ async def free_records(session: AsyncSession, words: tuple[str, ...], position: 
             "CAST(:needles AS text[])) AS needle WHERE strpos(lower(encode(payload, 'escape')), needle) > 0) "
             "THEN payload END AS hit FROM page ORDER BY connection_id, stream, record_id, version"
         ),
-        {"needles": needles, "limit": RECORDS_AT_ONCE} | dict(zip("csrv", position, strict=False)),
+        {"needles": sought, "limit": RECORDS_AT_ONCE} | dict(zip("csrv", position, strict=False)),
     )
     page = rows.all()
     hits = [row for row in page if row.hit is not None]
@@ -116,7 +121,7 @@ async def forget_messages(
     session: AsyncSession, person_id: UUID, words: Sequence[str], users: Sequence[str], addresses: Sequence[str]
 ) -> dict[str, int]:
     """Remove what waits for the person, what they were sent, and what of theirs could not be read."""
-    needles = [word for word in words if len(word) >= SHORTEST_NEEDLE and word.isascii()]
+    sought = needles(words)
     statements: dict[str, tuple[str, dict[str, Any]]] = {
         "mailbox_messages": (
             "DELETE FROM mailbox_message WHERE recipient = ANY(CAST(:recipients AS text[])) RETURNING 1",
@@ -126,13 +131,13 @@ async def forget_messages(
             "UPDATE action_call SET input = '{}', output = NULL WHERE status <> 'pending' AND input <> '{}' AND "
             "(strpos(key, :person) > 0 OR EXISTS (SELECT FROM unnest(CAST(:needles AS text[])) AS needle "
             "WHERE strpos(lower(input::text), needle) > 0)) RETURNING 1",
-            {"person": str(person_id), "needles": needles},
+            {"person": str(person_id), "needles": sought},
         ),
         "quarantine": (
             "UPDATE quarantine SET payload = ''::bytea, reason = :gone, resolved_at = now() WHERE payload <> ''::bytea "
             "AND EXISTS (SELECT FROM unnest(CAST(:needles AS text[])) AS needle "
             "WHERE strpos(lower(encode(payload, 'escape')), needle) > 0) RETURNING 1",
-            {"gone": GONE, "needles": needles},
+            {"gone": GONE, "needles": sought},
         ),
     }
     return {name: len((await session.execute(text(sql), given)).all()) for name, (sql, given) in statements.items()}

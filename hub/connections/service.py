@@ -4,7 +4,7 @@ Inside, each verb stands with its like: installing, scheduling, records, quarant
 """
 
 from hub.connections.actions import ActionOutcome, Emitted, perform
-from hub.connections.erasing import forget_messages, forget_records, free_records, freed, speaks_of
+from hub.connections.erasing import forget_messages, forget_records, free_records, freed, needles, speaks_of
 from hub.connections.hosting import open_connector, pure_connector
 from hub.connections.installing import Installed, add, change, check, find, listing, pause, reconnect, remove
 from hub.connections.outlets import oldest_needed, wake
@@ -44,6 +44,7 @@ __all__ = [
     "free_records",
     "freed",
     "listing",
+    "needles",
     "oldest_needed",
     "open_connector",
     "pause",

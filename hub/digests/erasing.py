@@ -10,8 +10,9 @@ async def erase_person(session: AsyncSession, words: tuple[str, ...]) -> dict[st
     """Forget the texts of finished digests in which one of a person's words stands."""
     gone = await session.execute(
         text(
-            "UPDATE owner_digest SET message = NULL WHERE finished_at IS NOT NULL AND message IS NOT NULL AND EXISTS ("
-            "SELECT FROM unnest(CAST(:words AS text[])) AS word WHERE strpos(lower(message::text), word) > 0) RETURNING 1"
+            "UPDATE owner_digest SET message = NULL WHERE finished_at IS NOT NULL AND message IS NOT NULL "
+            "AND EXISTS (SELECT FROM unnest(CAST(:words AS text[])) AS word "
+            "WHERE strpos(lower(message::text), word) > 0) RETURNING 1"
         ),
         {"words": [word for word in words if word.isascii()]},
     )

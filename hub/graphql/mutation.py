@@ -13,8 +13,8 @@ from hub.graphql.alerting import AlertMutations
 from hub.graphql.blueprint import BlueprintMutation
 from hub.graphql.context import Info
 from hub.graphql.declare import about, argument, given, maybe, mutation, output
-from hub.graphql.ids import Prefix
 from hub.graphql.erasing import ErasureMutations
+from hub.graphql.ids import Prefix
 from hub.graphql.playing import PlayMutations
 from hub.graphql.refusals import InvalidInput, NotAllowed, NotFound
 from hub.graphql.saving import SavingMutations

@@ -7,6 +7,7 @@ that are not the person's own: what measures are made of. Which people it counts
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
@@ -103,55 +104,95 @@ async def withhold(
     be forgotten when their events are stored."""
     erased = await accounts.withhold(session, vault, seen)
     names = []
-    for events in told if erased else ():
+    for events in told if erased.sources else ():
         for nth, event in enumerate(events):
-            if not erased.isdisjoint(event.people):
-                events[nth] = without_person(event)
+            if not erased.sources.isdisjoint(event.people):
+                events[nth] = without_person(event, erased.words)
                 if event.connection_id and event.stream and event.record_id:
                     names.append((event.connection_id, event.stream, event.record_id))
     return names
 
 
+@dataclass(frozen=True, slots=True)
+class _Freed:
+    """What is left of one event's words."""
+
+    attributes: str
+    changes: str | None
+    title: str | None
+    url: str | None
+
+
 async def erase_events(session: AsyncSession, traces: Traces, position: Sequence[str]) -> tuple[int, int, list[str]]:
-    """Free the next events that name the person, behind a position, and forget the records that they were read from.
+    """Free the next events of the person's accounts behind a position, and forget the records that those were read
+    from which name the person; from others the person's words are taken.
 
     Returns how many events and records that were, and the new position: empty at the end. Every revision is freed,
-    also of what was retracted.
+    also of what was retracted. Reads the accounts' whole timelines, page by page.
     """
     behind = "AND (source_account_id, id, revision) > (CAST(:place AS uuid), CAST(:id AS uuid), :revision) "
     rows = await session.execute(
         text(
-            "SELECT source_account_id, id, revision, kind, attributes, changes, title, connection_id, stream, "
-            "record_id FROM event WHERE source_account_id = ANY(CAST(:places AS uuid[])) AND people && CAST(:people AS uuid[]) "
-            f"{behind if position else ''}ORDER BY source_account_id, id, revision LIMIT :limit"
+            "WITH page AS MATERIALIZED (SELECT source_account_id, id, revision, kind, attributes, changes, title, url, "
+            "connection_id, stream, record_id, people && CAST(:people AS uuid[]) AS named FROM event "
+            f"WHERE source_account_id = ANY(CAST(:places AS uuid[])) {behind if position else ''}"
+            "ORDER BY source_account_id, id, revision LIMIT :limit), ends AS (SELECT source_account_id, id, revision, "
+            "row_number() OVER (ORDER BY source_account_id, id, revision) AS nth FROM page) "
+            "SELECT page.*, ends.nth FROM page JOIN ends USING (source_account_id, id, revision) WHERE named OR nth = "
+            ":limit OR EXISTS (SELECT FROM unnest(CAST(:needles AS text[])) AS needle WHERE strpos(lower("
+            "concat_ws(' ', attributes::text, changes::text, title, url)), needle) > 0) ORDER BY nth"
         ),
-        {"places": list(traces.places), "people": list(traces.sources), "limit": EVENTS_AT_ONCE}
+        {
+            "places": list(traces.places),
+            "people": list(traces.sources),
+            "needles": connections.needles(traces.words),
+            "limit": EVENTS_AT_ONCE,
+        }
         | ({"place": position[0], "id": position[1], "revision": int(position[2])} if position else {}),
     )
     page = rows.all()
-    left = [_left(row.kind, row.attributes, row.changes, traces.words) for row in page]
-    titles = [
-        None if row.title is None or row.kind.startswith(ABOUT_PEOPLE) else _kept(row.title, traces.words)
-        for row in page
-    ]
+    left = [(row, freed) for row in page if (freed := _freed(row, traces.words)) is not None]
+    await _write(session, left)
+    names = {(row.connection_id, row.stream, row.record_id) for row in page if row.named and row.record_id is not None}
+    records = await connections.forget_records(session, names)
+    last = page[-1] if page and page[-1].nth == EVENTS_AT_ONCE else None
+    return len(left), records, [str(last.source_account_id), str(last.id), str(last.revision)] if last else []
+
+
+def _freed(row: Any, words: tuple[str, ...]) -> _Freed | None:
+    """What an event says without the person; None when that is what it says."""
+    if row.named:
+        attributes, changes = _left(row.kind, row.attributes, row.changes, words)
+        title = None if row.title is None or row.kind.startswith(ABOUT_PEOPLE) else _kept(row.title, words)
+        url = None
+    else:
+        told = [row.attributes, row.changes, row.title, row.url]
+        attributes, changes, title, url = connections.freed(told, words)
+    if (attributes, changes, title, url) == (row.attributes, row.changes, row.title, row.url):
+        return None
+    kept = None if changes is None else orjson.dumps(changes).decode()
+    return _Freed(orjson.dumps(attributes).decode(), kept, title, url)
+
+
+async def _write(session: AsyncSession, left: Sequence[tuple[Any, _Freed]]) -> None:
+    if not left:
+        return
     await session.execute(
         text(
             "UPDATE event e SET attributes = CAST(n.attributes AS jsonb), changes = CAST(n.changes AS jsonb), "
-            "title = n.title, url = NULL FROM unnest(CAST(:places AS uuid[]), CAST(:ids AS uuid[]), "
+            "title = n.title, url = n.url FROM unnest(CAST(:places AS uuid[]), CAST(:ids AS uuid[]), "
             "CAST(:revisions AS smallint[]), CAST(:attributes AS text[]), CAST(:changes AS text[]), "
-            "CAST(:titles AS text[])) AS n(place, id, revision, attributes, changes, title) "
+            "CAST(:titles AS text[]), CAST(:urls AS text[])) "
+            "AS n(place, id, revision, attributes, changes, title, url) "
             "WHERE e.source_account_id = n.place AND e.id = n.id AND e.revision = n.revision"
         ),
         {
-            "places": [row.source_account_id for row in page],
-            "ids": [row.id for row in page],
-            "revisions": [row.revision for row in page],
-            "attributes": [orjson.dumps(attributes).decode() for attributes, _ in left],
-            "changes": [None if changes is None else orjson.dumps(changes).decode() for _, changes in left],
-            "titles": titles,
+            "places": [row.source_account_id for row, _ in left],
+            "ids": [row.id for row, _ in left],
+            "revisions": [row.revision for row, _ in left],
+            "attributes": [freed.attributes for _, freed in left],
+            "changes": [freed.changes for _, freed in left],
+            "titles": [freed.title for _, freed in left],
+            "urls": [freed.url for _, freed in left],
         },
     )
-    names = {(row.connection_id, row.stream, row.record_id) for row in page if row.connection_id and row.record_id}
-    records = await connections.forget_records(session, names)
-    last = page[-1] if len(page) == EVENTS_AT_ONCE else None
-    return len(page), records, [str(last.source_account_id), str(last.id), str(last.revision)] if last else []
