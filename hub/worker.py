@@ -54,7 +54,7 @@ from hub.kit.queue import QUEUE_NAME, deserialize, serialize
 from hub.kit.runtime import Kit, open_kit
 from hub.kit.settings import Settings
 from hub.plays import jobs as plays
-from hub.plays.service import TO_ADVANCE, follow
+from hub.plays.service import TO_ADVANCE, TO_START, drain_plays_to_start, follow
 from hub.timeline import jobs as timeline
 
 log = structlog.get_logger()
@@ -71,6 +71,7 @@ DRAINS: dict[str, Drain] = {
     TO_SCORE: partial(health.drain_accounts_to_score, then=follow),
     outbox.LIST: reactions.drain_outbox,
     reactions.TO_REPEAT: reactions.drain_facts_to_repeat,
+    TO_START: drain_plays_to_start,
     TO_ADVANCE: plays.drain_runs_to_advance,
     DIGESTS: digests.drain_digests,
     TO_ERASE: erasing.drain_people_to_erase,

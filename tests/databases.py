@@ -18,19 +18,27 @@ from hub.migrations.runner import upgrade
 
 TRIES = 60
 
-# Rows are deleted, for a truncation makes a new file of every table; large tables are truncated all the same.
-EMPTY = """
+CUT = """
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+"""
+
+
+def emptying(*kept: str) -> str:
+    """The statement that empties all tables but those named, and starts their sequences anew.
+
+    Rows are deleted, for a truncation makes a new file of every table; large tables are truncated all the same."""
+    names = ", ".join(f"'{name}'" for name in ("alembic_version", *kept))
+    return f"""
 DO $$
 DECLARE
   found record;
   filled boolean;
 BEGIN
-  PERFORM pg_terminate_backend(pid, 5000) FROM pg_stat_activity
-    WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid();
   SET LOCAL session_replication_role = replica;
   FOR found IN
     SELECT c.oid, c.relname FROM pg_class c
-    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname <> 'alembic_version'
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname NOT IN ({names})
       AND pg_relation_size(c.oid) > 0
   LOOP
     EXECUTE format('SELECT EXISTS (SELECT FROM %I)', found.relname) INTO filled;
@@ -44,6 +52,7 @@ BEGIN
     WHERE schemaname = 'public' AND last_value IS NOT NULL;
 END $$
 """
+
 
 SCHEMA = """
 SELECT (SELECT md5(string_agg(concat_ws(' ', oid, relname, relnatts, relchecks, relhastriggers), ',' ORDER BY oid))
@@ -82,7 +91,8 @@ class Databases:
     async def give_back(self, name: str) -> None:
         try:
             async with self._connected(name) as connection:
-                await connection.execute(EMPTY)
+                await connection.execute(CUT)
+                await connection.execute(emptying())
                 clean = await connection.fetchval(SCHEMA) == self._schema[name]
         except asyncpg.PostgresError:
             clean = False
@@ -95,6 +105,8 @@ class Databases:
         name = f"hub_test_{secrets.token_hex(6)}"
         await self._execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
         self._names.add(name)
+        # No test cuts the power: what a commit waits for is the same, without waiting for the disk.
+        await self._execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
         return name
 
     async def drop(self, name: str) -> None:

@@ -335,6 +335,7 @@ async def test_every_list_is_drained(kit: Kit) -> None:
         "accounts_to_score",
         "outbox",
         "facts_to_repeat",
+        "plays_to_start",
         "runs_to_advance",
         "digests",
         "people_to_erase",

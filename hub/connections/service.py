@@ -3,7 +3,7 @@
 Inside, each verb stands with its like: installing, scheduling, records, quarantine, sync, actions.
 """
 
-from hub.connections.actions import ActionOutcome, Emitted, perform
+from hub.connections.actions import ActionOutcome, Emitted, Request, perform, perform_all
 from hub.connections.erasing import forget_messages, forget_records, free_records, freed, needles, speaks_of
 from hub.connections.hosting import open_connector, pure_connector
 from hub.connections.installing import Installed, add, change, check, find, listing, pause, reconnect, remove
@@ -30,6 +30,7 @@ __all__ = [
     "PendingRecord",
     "Progress",
     "Replayed",
+    "Request",
     "Stage",
     "StreamKey",
     "SyncOutcome",
@@ -49,6 +50,7 @@ __all__ = [
     "open_connector",
     "pause",
     "perform",
+    "perform_all",
     "pure_connector",
     "put_before_timeline",
     "quarantine",

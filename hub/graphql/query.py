@@ -78,6 +78,7 @@ class Viewer:
 
     actor: str = about("How the audit log names it, e.g. `key:screens`.")
     role: Role = about("What it may do.")
+    owner: str | None = about("Whose accounts alone it sees; null when it sees all.")
 
 
 NODES: dict[Prefix, tuple[Callable[[Any], Node], Callable[..., Awaitable[Any]]]] = {
@@ -113,7 +114,8 @@ class Query(BlueprintQuery):
     @resolved
     def viewer(self, info: Info) -> Viewer:
         """Whoever asks."""
-        return Viewer(actor=info.context.viewer.actor, role=info.context.viewer.role)
+        viewer = info.context.viewer
+        return Viewer(actor=viewer.actor, role=viewer.role, owner=viewer.owner)
 
     @resolved
     async def node(self, info: Info, id: AnId) -> Node | None:  # noqa: A002  # the argument's name in the schema

@@ -26,6 +26,7 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from hub.access.service import Viewer
 from hub.accounts.model import SourceAccount
@@ -34,7 +35,18 @@ from hub.kit.paging import AnySelect, Key, Order, Page, Slice, among, bounded, c
 from hub.timeline.model import EventRow
 from hub.timeline.things import Thing, things
 
-__all__ = ["EventFilter", "Thing", "TimelineEvent", "events", "events_of_accounts", "things_of", "timelines"]
+__all__ = [
+    "ACCOUNT_OF_EVENT",
+    "EventFilter",
+    "EventRow",
+    "Thing",
+    "TimelineEvent",
+    "events",
+    "events_of_accounts",
+    "select_timeline",
+    "things_of",
+    "timelines",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +110,10 @@ COLUMNS = (
     EventRow.caused_by_run,
     EventRow.connection_id,
 )
+_source = aliased(SourceAccount)
+ACCOUNT_OF_EVENT = select(_source.account_id).where(_source.id == EventRow.source_account_id).scalar_subquery()
+"""The account that an event belongs to now, for a larger statement."""
+
 NEWEST_FIRST = Order("timeline", EventRow.occurred_at, EventRow.id, descending=True)
 THINGS = Order("things", EventRow.occurred_at, EventRow.id, descending=True)
 
@@ -107,30 +123,35 @@ async def timelines(
 ) -> dict[UUID, Slice[TimelineEvent]]:
     """A page of each account's timeline, the newest event first."""
     viewer.require(*READERS)
-    account, backwards = each(account_ids), page.backwards
-    at_source = bounded(
-        _wanted(select(*COLUMNS).where(EventRow.source_account_id == SourceAccount.id), wanted), NEWEST_FIRST, page
-    ).lateral("at_source")
-    place = (at_source.c.occurred_at, at_source.c.id)
-    merged = (
-        select(at_source)
-        .select_from(SourceAccount)
-        .join(at_source, true())
-        .where(SourceAccount.account_id == account.c.id)
-        .order_by(*(column.asc() if backwards else column.desc() for column in place))
-        .limit(page.limit + 1)
-        .correlate(account)
-        .lateral("merged")
-    )
+    account = each(account_ids)
+    merged = select_timeline(account.c.id, COLUMNS, page, wanted).correlate(account).lateral("merged")
     statement = select(account.c.id, merged).select_from(account.join(merged, true()))
     below: dict[UUID, list[tuple[TimelineEvent, Key]]] = {id_: [] for id_ in account_ids}
     for row in await session.execute(statement):
         event = TimelineEvent(*row)
         below[row[0]].append((event, (event.occurred_at, event.id)))
     return {
-        account_id: slice_of(in_order(found, NEWEST_FIRST, backwards=backwards), page)
+        account_id: slice_of(in_order(found, NEWEST_FIRST, backwards=page.backwards), page)
         for account_id, found in below.items()
     }
+
+
+def select_timeline(
+    account_id: ColumnElement[UUID], columns: Sequence[Any], page: Page, wanted: EventFilter
+) -> AnySelect:
+    """A page of an account's timeline and one row more: these columns of its events."""
+    place = (EventRow.occurred_at.label("place_time"), EventRow.id.label("place_id"))
+    of_source = select(*columns, *place).where(EventRow.source_account_id == SourceAccount.id)
+    at_source = bounded(_wanted(of_source, wanted), NEWEST_FIRST, page).lateral("at_source")
+    *asked, time, id_ = at_source.c
+    return (
+        select(*asked)
+        .select_from(SourceAccount)
+        .join(at_source, true())
+        .where(SourceAccount.account_id == account_id)
+        .order_by(*(column.asc() if page.backwards else column.desc() for column in (time, id_)))
+        .limit(page.limit + 1)
+    )
 
 
 async def events(

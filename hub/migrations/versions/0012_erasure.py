@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0010_erasure"
-down_revision = "0009_owners_and_roles"
+revision = "0012_erasure"
+down_revision = "0011_switches"
 branch_labels = None
 depends_on = None
 
