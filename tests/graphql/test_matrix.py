@@ -26,7 +26,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 SCHEMA = the_schema().core
 OWNER = "ada@hub.example"
 ACCOUNT = f'"acc_{key("account", 3).hex}"'
-ARGUMENTS = {"id": ACCOUNT, "ids": f"[{ACCOUNT}]"}
+ARGUMENTS = {"id": ACCOUNT, "ids": f"[{ACCOUNT}]", "text": '"company"'}
 WAYS = ways(SCHEMA, ARGUMENTS)
 READ = [name for name in WAYS if fields_of(WAYS[name].type)]
 COUNT = 10
@@ -191,7 +191,7 @@ THROUGH_ANOTHER = {
     "Merge",  # two accounts; nothing reads it for a viewer
 }
 NOT_ABOUT_ACCOUNTS = {
-    *("WorkItem", "OutboxRow", "ApiKey", "AuditEntry", "BlueprintVersion", "OwnerDigest", "RuleFollowed"),
+    *("WorkItem", "OutboxRow", "ApiKey", "AuditEntry", "BlueprintVersion", "OwnerDigest", "RuleFollowed", "PlaySwitch"),
     *("Connection", "Checkpoint", "OutletState", "ListedRecord", "RawRecord", "RawPending", "WebhookDelivery"),
     *("Quarantine", "ActionCall", "MailboxMessage", "ReplayRow", "ReplayedRecord"),
 }
