@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0012_erasure"
-down_revision = "0011_switches"
+revision = "0013_erasure"
+down_revision = "0012_search"
 branch_labels = None
 depends_on = None
 
