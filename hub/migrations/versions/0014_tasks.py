@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0012_tasks"
-down_revision = "0011_switches"
+revision = "0014_tasks"
+down_revision = "0013_erasure"
 branch_labels = None
 depends_on = None
 
