@@ -27,6 +27,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.blueprint.service import Blueprint
+from hub.health.remembering import with_asked
 from hub.journeys.progress import FIRST_SEEN
 from hub.journeys.rules import known_names
 from hub.kit.db import driver_connection, json_text
@@ -96,6 +97,7 @@ async def follow(
     if frame.is_empty():
         return frozenset()
     plays = watched(blueprint)
+    frame = await with_asked(session, frame, [one.rule for one in plays if one.rule], now)
     if plays:
         look = _Look(frame, looked, await _followed_since(session, plays, now), now)
         reasons = [
