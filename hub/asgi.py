@@ -30,8 +30,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hub.access.service import Role
 from hub.connections.webhooks import Intake
-from hub.graphql import explorer
-from hub.graphql.context import AT_ONCE
+from hub.graphql import explorer, trusted
+from hub.graphql.budget import Budget
+from hub.graphql.context import AT_ONCE, Gate
 from hub.graphql.credentials import KeyRing, bearer_key
 from hub.graphql.http import Endpoint
 from hub.graphql.schema import the_schema
@@ -47,7 +48,7 @@ log = structlog.get_logger()
 PROBE_SECONDS = 3.0
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,100}")
 FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-real-ip")
-BROWSERS_MAY_SEND = ["authorization", "content-type", "last-event-id", "x-request-id"]
+BROWSERS_MAY_SEND = ["authorization", "content-type", "last-event-id", "x-hub-cost", "x-request-id"]
 
 waiting = Gauge("hub_work_items", "Entries of the work lists, due or not.", ["list"])
 
@@ -90,7 +91,7 @@ def create_app(settings: Settings) -> Starlette:
                 allow_origins=settings.cors_origins,
                 allow_methods=["GET", "POST"],
                 allow_headers=BROWSERS_MAY_SEND,
-                expose_headers=["x-request-id"],
+                expose_headers=["retry-after", "x-request-id"],
                 max_age=600,
             ),
         ],
@@ -127,14 +128,15 @@ class Late:
         schema = the_schema(introspection=kit.settings.introspection)
         self._kit = kit
         self._ring = KeyRing(kit)
-        turns = asyncio.Semaphore(AT_ONCE)
-        self._endpoint = Endpoint(kit, schema, self._ring, turns)
-        self._socket = SocketEndpoint(kit, schema, self._ring, turns)
+        turns, gate = asyncio.Semaphore(AT_ONCE), _gate(kit)
+        self._endpoint = Endpoint(kit, schema, self._ring, turns, gate)
+        self._socket = SocketEndpoint(kit, schema, self._ring, turns, gate)
         self._intake = Intake(kit)
 
     async def close(self) -> None:
         """Finish what was taken in."""
         await self._intake.close()
+        await self._ring.close()
 
     @property
     def graphql(self) -> ASGIApp:
@@ -198,6 +200,13 @@ class Late:
     async def _migrations(self) -> str | None:
         found, wanted = await runner.current(self._kit.database.engine), newest_revision()
         return None if found == wanted else f"at revision {found or 'none'}, not {wanted}: run hub db upgrade"
+
+
+def _gate(kit: Kit) -> Gate:
+    """What stands before each operation, as the settings have it. Raises `SettingsInvalid`."""
+    settings = kit.settings
+    budget = Budget(kit.queue.redis, settings.points_per_second) if settings.points_per_second else None
+    return Gate(trusted.load(settings.trusted_documents, settings.ad_hoc_queries), budget)
 
 
 class Application:

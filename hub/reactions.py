@@ -53,6 +53,7 @@ REACTIONS: Final[dict[str, tuple[Reaction, ...]]] = {
     "run.advanced": (),
     "run.ended": (),
     "run.held_out": (),
+    "play.switched": (),
     "notice.given": (),
     "task.created": (),
     "task.completed": (),

@@ -54,7 +54,7 @@ from hub.kit.queue import QUEUE_NAME, deserialize, serialize
 from hub.kit.runtime import Kit, open_kit
 from hub.kit.settings import Settings
 from hub.plays import jobs as plays
-from hub.plays.service import TO_ADVANCE, follow
+from hub.plays.service import TO_ADVANCE, TO_START, drain_plays_to_start, follow
 from hub.timeline import jobs as timeline
 
 log = structlog.get_logger()
@@ -71,6 +71,7 @@ DRAINS: dict[str, Drain] = {
     TO_SCORE: partial(health.drain_accounts_to_score, then=follow),
     outbox.LIST: reactions.drain_outbox,
     reactions.TO_REPEAT: reactions.drain_facts_to_repeat,
+    TO_START: drain_plays_to_start,
     TO_ADVANCE: plays.drain_runs_to_advance,
     DIGESTS: digests.drain_digests,
     FACTS_TO_DELIVER: connections.drain_facts_to_deliver,
@@ -78,9 +79,9 @@ DRAINS: dict[str, Drain] = {
 """Every work list, in the order in which an event moves through them. A drain takes one batch and says how many entries
 it handled; 0 means that nothing is due."""
 
-LANES: dict[str, int] = {outbox.LIST: 1, STREAMS_TO_SYNC: 4, TO_ADVANCE: 4, FACTS_TO_DELIVER: 4}
+LANES: dict[str, int] = {outbox.LIST: 1, STREAMS_TO_SYNC: 4, TO_SCORE: 3, TO_ADVANCE: 4, FACTS_TO_DELIVER: 4}
 """How many drains of a list one process runs at once, where it is not `USUAL_LANES`: the relay is one in the whole
-fleet, talking with vendors mostly waits."""
+fleet, talking with vendors mostly waits, and of scoring the database has the greater part."""
 
 USUAL_LANES = 2
 """While the database works for one batch, this process works on the other."""

@@ -1,28 +1,24 @@
 """Real servers for every test: the machine's, where HUB_TEST_DATABASE_URL and HUB_TEST_REDIS_URL name them, otherwise
-the embedded ones. Each test gets a fresh database, copied from a migrated template."""
+the embedded ones. Each test gets an empty, migrated database of its own (`tests/databases.py`)."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import asyncpg
 import hypothesis
 import pytest
 from redis.asyncio import Redis
-from sqlalchemy import make_url
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from hub.kit.embedded import EmbeddedServers
 from hub.kit.log import configure_logging
 from hub.kit.runtime import Kit, open_kit
 from hub.kit.settings import Settings
-from hub.migrations.runner import upgrade
+from tests.databases import Databases
 
 configure_logging("warning")
 
@@ -32,7 +28,6 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("hub")
 
-TRIES = 60
 CHANGES = int(os.environ.get("HUB_TEST_CHANGES", "400"))
 """How many changes of a score the property tests of explanations look at."""
 
@@ -41,30 +36,10 @@ SECRET_KEY = "a key for the tests that nobody else uses"
 
 @dataclass(frozen=True)
 class Servers:
-    """Where the suite's PostgreSQL and Redis are, and the name of the migrated template database."""
+    """Where the suite's Redis is, and the databases on its PostgreSQL."""
 
-    database_url: str
     redis_url: str
-    template: str
-
-    def database(self, name: str) -> str:
-        return make_url(self.database_url).set(database=name).render_as_string(hide_password=False)
-
-
-async def _execute(url: str, statement: str) -> None:
-    """Run a statement about databases; tries again while autovacuum, which is not ours to end, holds one of them."""
-    connection = await asyncpg.connect(url.replace("postgresql+asyncpg://", "postgresql://"))
-    try:
-        for attempt in range(TRIES):
-            try:
-                await connection.execute(statement)
-                return
-            except (asyncpg.ObjectInUseError, asyncpg.InsufficientPrivilegeError):
-                if attempt == TRIES - 1:
-                    raise
-                await asyncio.sleep(0.25)
-    finally:
-        await connection.close()
+    databases: Databases
 
 
 @contextmanager
@@ -88,28 +63,20 @@ def _own_redis(url: str) -> str:
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """One PostgreSQL and one Redis for the whole suite."""
     with _servers(tmp_path_factory.mktemp("servers")) as (database_url, redis_url):
-        found = Servers(database_url, redis_url, f"hub_template_{secrets.token_hex(4)}")
-
-        async def prepare() -> None:
-            await _execute(database_url, f'CREATE DATABASE "{found.template}"')
-            engine = create_async_engine(found.database(found.template))
-            await upgrade(engine)
-            await engine.dispose()
-
-        asyncio.run(prepare())
-        yield found
-        asyncio.run(_execute(database_url, f'DROP DATABASE "{found.template}" WITH (FORCE)'))
+        databases = Databases(database_url)
+        yield Servers(redis_url, databases)
+        asyncio.run(databases.drop_all())
 
 
 @asynccontextmanager
-async def _fresh(servers: Servers, folder: Path, *, template: str) -> AsyncIterator[Settings]:
-    name = f"hub_test_{secrets.token_hex(6)}"
-    await _execute(servers.database_url, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+async def fresh(servers: Servers, folder: Path, *, migrated: bool = True) -> AsyncIterator[Settings]:
+    """Settings for an empty database and an empty Redis, until the context ends."""
+    name = await (servers.databases.take() if migrated else servers.databases.create())
     redis = Redis.from_url(servers.redis_url)
     try:
         await redis.flushdb()
         yield Settings(
-            database_url=servers.database(name),
+            database_url=servers.databases.url(name),
             redis_url=servers.redis_url,
             data_dir=folder,
             secret_key=SECRET_KEY,
@@ -118,20 +85,20 @@ async def _fresh(servers: Servers, folder: Path, *, template: str) -> AsyncItera
         )
     finally:
         await redis.aclose()
-        await _execute(servers.database_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+        await (servers.databases.give_back(name) if migrated else servers.databases.drop(name))
 
 
 @pytest.fixture
 async def settings(servers: Servers, tmp_path: Path) -> AsyncIterator[Settings]:
     """Settings for a migrated, empty database of the test's own, and an empty Redis."""
-    async with _fresh(servers, tmp_path, template=servers.template) as found:
+    async with fresh(servers, tmp_path) as found:
         yield found
 
 
 @pytest.fixture
 async def unmigrated(servers: Servers, tmp_path: Path) -> AsyncIterator[Settings]:
     """Settings for a database without tables."""
-    async with _fresh(servers, tmp_path, template="template0") as found:
+    async with fresh(servers, tmp_path, migrated=False) as found:
         yield found
 
 

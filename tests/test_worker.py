@@ -273,7 +273,9 @@ async def test_a_database_that_goes_away_is_waited_for(kit: Kit, settings: Setti
     name = (make_url(settings.database_url or "").database or "").replace('"', "")
 
     async def outside(*statements: str) -> None:
-        connection = await asyncpg.connect(servers.database_url.replace("postgresql+asyncpg://", "postgresql://"))
+        connection = await asyncpg.connect(
+            servers.databases.server_url.replace("postgresql+asyncpg://", "postgresql://")
+        )
         for statement in statements:
             await connection.execute(statement)
         await connection.close()
@@ -333,6 +335,7 @@ async def test_every_list_is_drained(kit: Kit) -> None:
         "accounts_to_score",
         "outbox",
         "facts_to_repeat",
+        "plays_to_start",
         "runs_to_advance",
         "digests",
         "facts_to_deliver",

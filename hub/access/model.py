@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Identity, Index, LargeBinary
+from sqlalchemy import BigInteger, Identity, Index, LargeBinary, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.kit.db import Base
@@ -14,13 +14,18 @@ from hub.kit.ids import new_id
 
 
 class ApiKey(Base):
-    """A key: only its SHA-256 is stored (the key itself has 256 random bits, so no slow hash is needed)."""
+    """A key: only its SHA-256 is stored (the key itself has 256 random bits, so no slow hash is needed).
+
+    `owner` limits it to the accounts of that owner; `ad_hoc` permits documents that are not trusted ones.
+    """
 
     __tablename__ = "api_key"
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     name: Mapped[str] = mapped_column(unique=True)
     role: Mapped[str]
+    owner: Mapped[str | None]
+    ad_hoc: Mapped[bool] = mapped_column(server_default=false())
     digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]

@@ -36,10 +36,16 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Whoever asks; `actor` is what the audit log shows, e.g. `key:screens` or `hub`."""
+    """Whoever asks; `actor` is what the audit log shows, e.g. `key:screens` or `hub`.
+
+    `owner` limits the viewer to the accounts of that owner (None: all accounts), see `hub.accounts.scope`. `ad_hoc`
+    says whether the viewer may ask what is no trusted document, where that takes a permission.
+    """
 
     actor: str
     role: Role
+    owner: str | None = None
+    ad_hoc: bool = False
 
     def may(self, *roles: Role) -> bool:
         return self.role is Role.ADMIN or self.role in roles
@@ -53,6 +59,9 @@ class Viewer:
                 remedy="Use a key with that role: hub token create NAME --role ROLE",
             )
 
+
+LIMITED = (Role.CSM, Role.VIEWER)
+"""Roles that can be limited to the accounts of one owner."""
 
 SYSTEM = Viewer("hub", Role.ADMIN)
 """The hub itself, when a job acts."""
@@ -76,9 +85,17 @@ async def create_key(
     *,
     expires_in: timedelta | None,
     now: datetime,
+    owner: str | None = None,
+    ad_hoc: bool = False,
 ) -> CreatedKey:
-    """Make an API key. Raises `Invalid` when the name is taken."""
+    """Make an API key; `owner` limits it to that owner's accounts. Raises `Invalid` when the name is taken."""
     viewer.require(Role.ADMIN)
+    if owner is not None and role not in LIMITED:
+        raise Invalid(
+            f"A key of the role {role} cannot be limited to the accounts of an owner.",
+            remedy=f"Leave the owner out, or choose a role of {', '.join(LIMITED)}.",
+            path=("owner",),
+        )
     if (await session.execute(select(ApiKey.id).where(ApiKey.name == name))).first():
         raise Invalid(
             f"There is a key named {name!r} already.",
@@ -87,8 +104,19 @@ async def create_key(
         )
     secret = PREFIX + secrets.token_urlsafe(32)
     expires_at = now + expires_in if expires_in else None
-    session.add(ApiKey(name=name, role=role, digest=_digest(secret), created_at=now, expires_at=expires_at))
-    await audit(session, viewer, "key.created", f"key:{name}", {"role": role}, now=now)
+    session.add(
+        ApiKey(
+            name=name,
+            role=role,
+            owner=owner,
+            ad_hoc=ad_hoc,
+            digest=_digest(secret),
+            created_at=now,
+            expires_at=expires_at,
+        )
+    )
+    details = {"role": role, "owner": owner, "ad_hoc": ad_hoc}
+    await audit(session, viewer, "key.created", f"key:{name}", details, now=now)
     return CreatedKey(name, role, secret, expires_at)
 
 
@@ -129,7 +157,7 @@ async def authenticate(session: AsyncSession, secret: str, *, now: datetime) -> 
         return None
     if key.last_used_at is None or now - key.last_used_at > NOTE_USE_EVERY:
         await session.execute(update(ApiKey).where(ApiKey.id == key.id).values(last_used_at=now))
-    return Viewer(f"key:{key.name}", Role(key.role))
+    return Viewer(f"key:{key.name}", Role(key.role), owner=key.owner, ad_hoc=key.ad_hoc)
 
 
 async def audit(

@@ -25,6 +25,12 @@ def create(
     name: Annotated[str, typer.Argument(help="What the key is for, e.g. `screens`.")],
     role: Annotated[access.Role, typer.Option(help="What it may do.")] = access.Role.VIEWER,
     expires: Annotated[str | None, typer.Option(help="When it ends, e.g. 12h, 90d, 4w. Default: never.")] = None,
+    owner: Annotated[
+        str | None, typer.Option(help="Limit a csm's or viewer's key to the accounts of this owner.")
+    ] = None,
+    ad_hoc: Annotated[
+        bool, typer.Option("--ad-hoc", help="May ask more than trusted documents, where that takes a permission.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a key. It is shown once and only its digest is stored."""
@@ -32,7 +38,16 @@ def create(
 
     async def command(kit: Kit) -> access.CreatedKey:
         async with kit.transaction() as session:
-            return await access.create_key(session, access.SYSTEM, name, role, expires_in=lifetime, now=kit.clock.now())
+            return await access.create_key(
+                session,
+                access.SYSTEM,
+                name,
+                role,
+                expires_in=lifetime,
+                now=kit.clock.now(),
+                owner=owner,
+                ad_hoc=ad_hoc,
+            )
 
     key = run(command)
     if as_json:
@@ -51,6 +66,8 @@ def list_keys(as_json: AsJson = False) -> None:
                 {
                     "name": key.name,
                     "role": key.role,
+                    "owner": key.owner,
+                    "ad_hoc": key.ad_hoc,
                     "created_at": key.created_at,
                     "expires_at": key.expires_at,
                     "revoked_at": key.revoked_at,
@@ -63,7 +80,7 @@ def list_keys(as_json: AsJson = False) -> None:
     if as_json:
         print_json(rows)
     else:
-        columns = ["name", "role", "created_at", "expires_at", "revoked_at", "last_used_at"]
+        columns = ["name", "role", "owner", "ad_hoc", "created_at", "expires_at", "revoked_at", "last_used_at"]
         print_table("API keys", columns, rows, empty="No key yet. Make one: hub token create NAME --role admin")
 
 

@@ -11,7 +11,7 @@ and a vendor refuses other parameters under the same key.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,10 +19,9 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-import orjson
 import structlog
 from pydantic import BaseModel, ValidationError
-from sqlalchemy import text
+from sqlalchemy import select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.connections import metrics
@@ -32,6 +31,7 @@ from hub.connections.installing import find, pause
 from hub.connections.model import ActionCall, ActionStatus, Connection, ConnectionStatus
 from hub.connections.reading import retry_in
 from hub.connections.registry import current
+from hub.kit.db import json_text
 from hub.kit.errors import HubError, NotFound
 from hub.kit.runtime import Kit
 from hub.sdk import payloads
@@ -88,6 +88,25 @@ class Result:
     retry_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a connection's vendor is to do, once for each key; `action` is its name, or `connector.name`."""
+
+    connection: str | UUID
+    action: str
+    input: Mapping[str, Any]
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A request whose connection and action there are."""
+
+    row: Connection
+    declared: Action
+    request: Request
+
+
 async def perform(
     kit: Kit,
     connection: str | UUID,
@@ -100,23 +119,60 @@ async def perform(
 
     Never raises for what a vendor or a connector does, nor for an unknown connection or action: see the outcome.
     """
-    try:
-        async with kit.reading() as session:
-            row = await find(session, connection)
-        declared = _declared(row, action)
-    except NotFound as error:
-        return ActionOutcome(ActionStatus.FAILED, problem=str(error))
+    [outcome] = await perform_all(kit, [Request(connection, action, input, key)])
+    return outcome
+
+
+async def perform_all(kit: Kit, requests: Sequence[Request]) -> list[ActionOutcome]:
+    """The same for many requests with different keys, all at once, and their outcomes in the same order.
+
+    Those that may be repeated are claimed together and settled together, at the cost of six statements whatever their
+    number: whoever dies in between has them asked again under the same keys. One that may not be repeated has a row
+    that is claimed for it alone, so that no more become unclear than were really under way.
+    """
+    outcomes: dict[int, ActionOutcome] = {}
+    known: dict[int, _Known] = {}
     now = kit.clock.now()
-    if row.status != ConnectionStatus.ACTIVE:
-        problem = f"The connection {row.name} is paused: {row.problem or 'resume it first'}"
-        return ActionOutcome(ActionStatus.PENDING, problem=problem, retry_at=now + WHILE_PAUSED)
+    connections: dict[str | UUID, Connection | NotFound] = {}
+    async with kit.reading() as session:
+        for connection in dict.fromkeys(request.connection for request in requests):
+            try:
+                connections[connection] = await find(session, connection)
+            except NotFound as error:
+                connections[connection] = error
+    for nth, request in enumerate(requests):
+        try:
+            row = connections[request.connection]
+            if isinstance(row, NotFound):
+                raise row
+            declared = _declared(row, request.action)
+        except NotFound as error:
+            outcomes[nth] = ActionOutcome(ActionStatus.FAILED, problem=str(error))
+            continue
+        if row.status == ConnectionStatus.ACTIVE:
+            known[nth] = _Known(row, declared, request)
+        else:
+            problem = f"The connection {row.name} is paused: {row.problem or 'resume it first'}"
+            outcomes[nth] = ActionOutcome(ActionStatus.PENDING, problem=problem, retry_at=now + WHILE_PAUSED)
+    together = [nth for nth, one in known.items() if one.declared.idempotency != "none"]
+    groups = [together, *([nth] for nth, one in known.items() if one.declared.idempotency == "none")]
+    done = await asyncio.gather(*(_perform_together(kit, [known[nth] for nth in group]) for group in groups if group))
+    for group, found in zip([group for group in groups if group], done, strict=True):
+        outcomes.update(zip(group, found, strict=True))
+    return [outcomes[nth] for nth in range(len(requests))]
+
+
+async def _perform_together(kit: Kit, wanted: Sequence[_Known]) -> list[ActionOutcome]:
     async with kit.transaction() as session:
-        call, move = await _claim(session, row, declared, input, key, now)
-    if move is Move.CALL:
-        result = await _attempt(kit, row, declared, call)
+        claimed = await _claim(session, wanted, kit.clock.now())
+    due = [(one, call) for one, (call, move) in zip(wanted, claimed, strict=True) if move is Move.CALL]
+    calls = {call.key: call for call, _ in claimed}
+    if due:
+        results = await asyncio.gather(*(_attempt(kit, one.row, one.declared, call) for one, call in due))
         async with kit.transaction() as session:
-            call = await _settle(session, call, result, kit.clock.now())
-    return _outcome(row, declared, call)
+            settled = zip((call for _, call in due), results, strict=True)
+            calls |= await _settle(session, list(settled), kit.clock.now())
+    return [_outcome(one.row, one.declared, calls[call.key]) for one, (call, _) in zip(wanted, claimed, strict=True)]
 
 
 def next_move(call: ActionCall, idempotency: str, now: datetime) -> Move:
@@ -160,30 +216,40 @@ def _declared(row: Connection, name: str) -> Action:
     return declared
 
 
-async def _claim(
-    session: AsyncSession, row: Connection, declared: Action, given: Mapping[str, Any], key: str, now: datetime
-) -> tuple[ActionCall, Move]:
-    """Put the call into the table, or find it there, and take it if it may be made."""
-    stored = payloads.storable(dict(given))
+async def _claim(session: AsyncSession, wanted: Sequence[_Known], now: datetime) -> list[tuple[ActionCall, Move]]:
+    """Put the calls into the table, or find them there, and take those that may be made. Three statements."""
     await session.execute(
         text(
             "INSERT INTO action_call (connection_id, key, action, input, status, attempts, started_at) "
-            "VALUES (:connection, :key, :action, CAST(:input AS jsonb), :pending, 0, :now) ON CONFLICT DO NOTHING"
+            "SELECT connection_id, key, action, input, :pending, 0, :now FROM jsonb_to_recordset(CAST(:rows AS jsonb)) "
+            "AS r(connection_id uuid, key text, action text, input jsonb) ORDER BY connection_id, key "
+            "ON CONFLICT DO NOTHING"
         ),
         {
-            "connection": row.id,
-            "key": key,
-            "action": declared.name,
-            "input": payloads.dumps(stored).decode(),
+            "rows": payloads.dumps(
+                [
+                    {
+                        "connection_id": str(one.row.id),
+                        "key": one.request.key,
+                        "action": one.declared.name,
+                        "input": payloads.storable(dict(one.request.input)),
+                    }
+                    for one in wanted
+                ]
+            ).decode(),
             "pending": ActionStatus.PENDING,
             "now": now,
         },
     )
-    call = await session.get_one(ActionCall, (row.id, key), with_for_update=True)
-    if call.action != declared.name:
-        taken = ActionCall(status=ActionStatus.REJECTED, problem=f"The key {key} is used by the action {call.action}.")
-        return taken, Move.ANSWER
-    move = next_move(call, declared.idempotency, now)
+    found = await _calls(session, [(one.row.id, one.request.key) for one in wanted], for_update=True)
+    return [_taken(found[one.row.id, one.request.key], one, now) for one in wanted]
+
+
+def _taken(call: ActionCall, wanted: _Known, now: datetime) -> tuple[ActionCall, Move]:
+    if call.action != wanted.declared.name:
+        problem = f"The key {call.key} is used by the action {call.action}."
+        return ActionCall(key=call.key, status=ActionStatus.REJECTED, problem=problem), Move.ANSWER
+    move = next_move(call, wanted.declared.idempotency, now)
     match move:
         case Move.CALL:
             call.attempts += 1
@@ -194,6 +260,20 @@ async def _claim(
         case Move.WAIT | Move.ANSWER:
             pass
     return call, move
+
+
+async def _calls(
+    session: AsyncSession, keys: Sequence[tuple[UUID, str]], *, for_update: bool = False
+) -> dict[tuple[UUID, str], ActionCall]:
+    """Calls as they stand now, by connection and key."""
+    query = (
+        select(ActionCall)
+        .where(tuple_(ActionCall.connection_id, ActionCall.key).in_(keys))
+        .order_by(ActionCall.connection_id, ActionCall.key)
+        .execution_options(populate_existing=True)
+    )
+    found = await session.execute(query.with_for_update() if for_update else query)
+    return {(call.connection_id, call.key): call for call in found.scalars()}
 
 
 async def _attempt(kit: Kit, row: Connection, declared: Action, call: ActionCall) -> Result:
@@ -236,28 +316,41 @@ async def _attempt(kit: Kit, row: Connection, declared: Action, call: ActionCall
             return Result(result.status, problem=printable(result.problem or "", secrets), retry_at=result.retry_at)
 
 
-async def _settle(session: AsyncSession, call: ActionCall, result: Result, now: datetime) -> ActionCall:
-    """Write how the attempt ended, unless a later attempt has begun meanwhile."""
-    await session.execute(
-        text(
-            "UPDATE action_call SET status = :status, output = CAST(:output AS jsonb), problem = :problem, "
-            "retry_at = :retry_at, leased_until = NULL, finished_at = :finished_at "
-            "WHERE connection_id = :connection AND key = :key AND status = :pending AND attempts = :attempts"
-        ),
+async def _settle(
+    session: AsyncSession, ended: Sequence[tuple[ActionCall, Result]], now: datetime
+) -> dict[str, ActionCall]:
+    """Write how attempts ended, unless a later attempt has begun meanwhile. The calls by key; two statements."""
+    rows = [
         {
-            "connection": call.connection_id,
+            "connection_id": call.connection_id,
             "key": call.key,
             "attempts": call.attempts,
-            "pending": ActionStatus.PENDING,
             "status": result.status,
-            "output": None if result.output is None else orjson.dumps(result.output).decode(),
+            "output": result.output,
             "problem": result.problem,
             "retry_at": result.retry_at,
             "finished_at": None if result.status is ActionStatus.PENDING else now,
-        },
+        }
+        for call, result in ended
+    ]
+    await session.execute(
+        text(
+            "WITH ended AS (SELECT r.* FROM jsonb_to_recordset(CAST(:rows AS jsonb)) "
+            "AS r(connection_id uuid, key text, attempts bigint, status text, output jsonb, problem text, "
+            "retry_at timestamptz, finished_at timestamptz) "
+            "JOIN action_call c ON c.connection_id = r.connection_id AND c.key = r.key "
+            "ORDER BY c.connection_id, c.key FOR UPDATE OF c) "
+            "UPDATE action_call c SET status = e.status, output = e.output, problem = e.problem, "
+            "retry_at = e.retry_at, leased_until = NULL, finished_at = e.finished_at FROM ended e "
+            "WHERE c.connection_id = e.connection_id AND c.key = e.key "
+            "AND c.status = :pending AND c.attempts = e.attempts"
+        ),
+        {"rows": json_text(rows), "pending": ActionStatus.PENDING},
     )
-    metrics.actions.labels(call.action, result.status).inc()
-    return await session.get_one(ActionCall, (call.connection_id, call.key), populate_existing=True)
+    for call, result in ended:
+        metrics.actions.labels(call.action, result.status).inc()
+    found = await _calls(session, [(call.connection_id, call.key) for call, _ in ended])
+    return {key: call for (_, key), call in found.items()}
 
 
 def _outcome(row: Connection, declared: Action, call: ActionCall) -> ActionOutcome:

@@ -3,7 +3,7 @@
 Inside, each verb stands with its like: installing, scheduling, records, quarantine, sync, actions.
 """
 
-from hub.connections.actions import ActionOutcome, Emitted, perform
+from hub.connections.actions import ActionOutcome, Emitted, Request, perform, perform_all
 from hub.connections.hosting import open_connector, pure_connector
 from hub.connections.installing import Installed, add, change, check, find, listing, pause, reconnect, remove
 from hub.connections.outlets import oldest_needed, wake
@@ -29,6 +29,7 @@ __all__ = [
     "PendingRecord",
     "Progress",
     "Replayed",
+    "Request",
     "Stage",
     "StreamKey",
     "SyncOutcome",
@@ -43,6 +44,7 @@ __all__ = [
     "open_connector",
     "pause",
     "perform",
+    "perform_all",
     "pure_connector",
     "put_before_timeline",
     "quarantine",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -18,6 +19,9 @@ from graphql import GraphQLError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.access.service import Viewer
+from hub.accounts.scope import limit
+from hub.graphql.budget import Budget
+from hub.graphql.trusted import Trusted
 from hub.graphql.waves import Read, Waves
 from hub.kit.runtime import Kit
 
@@ -52,6 +56,14 @@ class Client(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What stands before every operation of a process: which documents are trusted, and how much a key may ask."""
+
+    trusted: Trusted = field(default_factory=Trusted)
+    budget: Budget | None = None
+
+
 class Context:
     """The context of one operation."""
 
@@ -64,12 +76,16 @@ class Context:
         request_id: str,
         turns: asyncio.Semaphore | None = None,
         resume_after: str | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self.kit = kit
         self.viewer = viewer
         self.request_id = request_id
         self.turns = turns or asyncio.Semaphore(AT_ONCE)
         """Shared by the process's operations: how many are carried out side by side."""
+        self.gate = gate or Gate()
+        self.cost: dict[str, Any] = {}
+        """What `extensions.cost` says of the operation."""
         self.resume_after = resume_after
         """The cursor that an SSE client named when it came back."""
         self.position: str | None = None
@@ -113,6 +129,7 @@ class Context:
         """The transaction of a mutation: it commits at the end of the block and wakes who has work then."""
         await self.release()
         async with self.kit.transaction() as session:
+            limit(session, self.viewer)
             yield session
         self.forget()
 
@@ -124,6 +141,11 @@ class Context:
                 f"The lists of this operation may hold more than {MOST_NODES} entries together; ask for smaller pages.",
                 extensions={"code": "TOO_MANY_NODES"},
             )
+
+    @property
+    def spent(self) -> int:
+        """How many rows have been asked for."""
+        return self._nodes
 
     def forget(self) -> None:
         """Drop everything read so far: what comes next may have changed."""
@@ -138,7 +160,9 @@ class Context:
     async def close(self) -> None:
         """The operation is over: stop reading, and give its connection back."""
         await self._waves.close()
-        await self.release()
+        # A read that was cancelled, because another field failed, may still be on its way out.
+        async with self._reading:
+            await self.release()
 
     async def release(self) -> None:
         """Give the connection back while nothing is read, e.g. between the events of a subscription."""
@@ -152,7 +176,13 @@ class Context:
             session, self._session = self._session, None  # after an error it is not used again
             if session is None:
                 session = await self._opened.enter_async_context(self.kit.reading())
-            yield session
+                limit(session, self.viewer)
+            try:
+                yield session
+            except asyncio.CancelledError:
+                # Another field failed while this one was read: the connection was given up in the middle of an answer.
+                await session.invalidate()
+                raise
             # What was read belongs to whoever asked; another read sees what is so by then.
             session.expunge_all()
             self._session = session

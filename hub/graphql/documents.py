@@ -1,13 +1,12 @@
 """Documents made ready: limits, parsing and validation, once for each text.
 
-What is ready is kept by its text, so a screen's second request costs none of the three. This is also the place where a
-stored document would come in by its digest instead of its text.
+What is ready is kept by its text, so a screen's second request costs none of the three.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from graphql import (
     DocumentNode,
@@ -15,13 +14,16 @@ from graphql import (
     GraphQLSchema,
     MaxIntrospectionDepthRule,
     NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
     parse,
     specified_rules,
     validate,
 )
 
+from hub.access.service import Role
 from hub.graphql.errors import Code
 from hub.graphql.limits import too_large, too_much
+from hub.graphql.permissions import forbidden
 
 RULES = (*specified_rules, MaxIntrospectionDepthRule)
 RULES_WITHOUT_INTROSPECTION = (*RULES, NoSchemaIntrospectionCustomRule)
@@ -38,6 +40,16 @@ class Ready:
 
     document: DocumentNode | None
     errors: tuple[GraphQLError, ...] = ()
+    _denied: dict[tuple[str | None, Role], GraphQLError | None] = field(default_factory=dict)
+
+    def denied(
+        self, schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, role: Role
+    ) -> GraphQLError | None:
+        """Why the role may not carry out this operation of the document; found out once for each role."""
+        key = (operation.name.value if operation.name else None, role)
+        if key not in self._denied:
+            self._denied[key] = forbidden(schema, document, operation, role)
+        return self._denied[key]
 
 
 class Documents:

@@ -8,7 +8,7 @@ request that was not carried out). `text/event-stream` streams: see `events`.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
@@ -21,11 +21,12 @@ from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from hub.graphql import events, explorer
-from hub.graphql.context import Context
+from hub.graphql.context import Context, Gate
 from hub.graphql.credentials import KeyRing, bearer_key
 from hub.graphql.errors import Code, coded, presentable
 from hub.graphql.metrics import observed
 from hub.graphql.schema import HubSchema
+from hub.graphql.trusted import Trusted
 from hub.kit.runtime import Kit
 
 GRAPHQL_JSON = "application/graphql-response+json"
@@ -33,23 +34,28 @@ JSON = "application/json"
 EVENTS = "text/event-stream"
 MOST_BODY_BYTES = 500_000
 DEEPEST_VARIABLES = 30
+TELL_COST = "x-hub-cost"
+"""The request header with which a client asks for `extensions.cost`."""
+
 
 READING = (OperationType.QUERY,)
 READING_AND_WRITING = (OperationType.QUERY, OperationType.MUTATION)
 
 STATUS: dict[str, HTTPStatus] = {
     Code.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
+    Code.FORBIDDEN: HTTPStatus.FORBIDDEN,
     Code.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
     Code.NOT_ACCEPTABLE: HTTPStatus.NOT_ACCEPTABLE,
     Code.PAYLOAD_TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     Code.UNSUPPORTED_MEDIA_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    Code.TOO_MANY_REQUESTS: HTTPStatus.TOO_MANY_REQUESTS,
     Code.TIMEOUT: HTTPStatus.GATEWAY_TIMEOUT,
     Code.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
     Code.INTERNAL_SERVER_ERROR: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 """Status codes of requests that were not carried out; 400 where none is given."""
 
-ALWAYS: frozenset[str] = frozenset(STATUS) - {Code.INTERNAL_SERVER_ERROR} | {Code.BAD_REQUEST}
+ALWAYS: frozenset[str] = frozenset(STATUS) - {Code.INTERNAL_SERVER_ERROR, Code.FORBIDDEN} | {Code.BAD_REQUEST}
 """Codes whose status is used whatever the client accepts: they concern the request and not the document."""
 
 
@@ -65,8 +71,9 @@ class Asked:
 class Endpoint:
     """The ASGI application at `/graphql`, for HTTP."""
 
-    def __init__(self, kit: Kit, schema: HubSchema, ring: KeyRing, turns: asyncio.Semaphore) -> None:
+    def __init__(self, kit: Kit, schema: HubSchema, ring: KeyRing, turns: asyncio.Semaphore, gate: Gate) -> None:
         self._turns = turns
+        self._gate = gate
         self._kit = kit
         self._schema = schema
         self._ring = ring
@@ -80,7 +87,7 @@ class Endpoint:
             return
         try:
             media = negotiated(accepts)
-            asked = await read_request(scope, headers, receive)
+            asked = await read_request(scope, headers, receive, self._gate.trusted)
             context = await self._context(headers, request_id)
             if media == EVENTS:
                 await self._stream(scope, receive, send, asked, context)
@@ -93,6 +100,8 @@ class Endpoint:
                     asked.query, asked.variables, context, None, asked.operation_name, allowed
                 )
                 outcome.of(result)
+            if TELL_COST in headers and context.cost:
+                result = replace(result, extensions={"cost": {**context.cost, "actual": context.spent}})
         except Exception as error:  # whatever it is, the client gets JSON, and a bug its log line
             result, media = _failed(error, request_id), GRAPHQL_JSON if GRAPHQL_JSON in accepts else JSON
         await answer(send, result, media)
@@ -106,6 +115,7 @@ class Endpoint:
             request_id=request_id,
             turns=self._turns,
             resume_after=headers.get("last-event-id") or None,
+            gate=self._gate,
         )
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send, asked: Asked, context: Context) -> None:
@@ -141,17 +151,17 @@ def negotiated(accepts: list[str]) -> str:
     raise coded(f"Answers are {GRAPHQL_JSON}, {JSON} or {EVENTS}.", Code.NOT_ACCEPTABLE)
 
 
-async def read_request(scope: Scope, headers: dict[str, str], receive: Receive) -> Asked:
+async def read_request(scope: Scope, headers: dict[str, str], receive: Receive, trusted: Trusted) -> Asked:
     """What is asked. Raises `GraphQLError` with a code for what is no GraphQL request."""
     match scope["method"]:
         case "GET":
-            return checked(_from_url(scope["query_string"]))
+            return checked(_from_url(scope["query_string"]), trusted)
         case "POST":
             media, _, parameters = headers.get("content-type", "").partition(";")
             charset = parameters.strip().lower().removeprefix("charset=").strip('"')
             if media.strip().lower() != JSON or charset not in ("", "utf-8", "utf8"):
                 raise coded(f"Send the request as {JSON} in UTF-8.", Code.UNSUPPORTED_MEDIA_TYPE)
-            return checked(_json(await _body(headers, receive), "The body"))
+            return checked(_json(await _body(headers, receive), "The body"), trusted)
         case _:
             raise coded("GraphQL is asked by GET or POST.", Code.METHOD_NOT_ALLOWED)
 
@@ -194,14 +204,16 @@ def _json(text: bytes, what: str) -> Any:
         raise coded(f"{what} is not JSON.", Code.BAD_REQUEST) from None
 
 
-def checked(parameters: Any) -> Asked:
-    """The parts of a request. Raises `GraphQLError` (BAD_REQUEST)."""
+def checked(parameters: Any, trusted: Trusted) -> Asked:
+    """The parts of a request. Raises `GraphQLError` (BAD_REQUEST, DOCUMENT_NOT_FOUND)."""
     if not isinstance(parameters, dict):
         raise coded("The request is a JSON object with `query`; batches are not taken.", Code.BAD_REQUEST)
     query, variables = parameters.get("query"), parameters.get("variables")
+    if query is None and "documentId" in parameters:
+        query = trusted.text(parameters["documentId"])
     operation_name, extensions = parameters.get("operationName"), parameters.get("extensions")
     if not isinstance(query, str) or not query.strip():
-        raise coded("`query` is the text of a document.", Code.BAD_REQUEST)
+        raise coded("`query` is the text of a document, or `documentId` the id of a trusted one.", Code.BAD_REQUEST)
     if variables is not None and not isinstance(variables, dict):
         raise coded("`variables` is an object.", Code.BAD_REQUEST)
     if operation_name is not None and not isinstance(operation_name, str):
@@ -259,6 +271,8 @@ async def answer(send: Send, result: ExecutionResult, media: str) -> None:
     ]
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
         headers.append((b"allow", b"GET, POST"))
+    if status is HTTPStatus.TOO_MANY_REQUESTS and result.errors:
+        headers.append((b"retry-after", str((result.errors[0].extensions or {}).get("retryAfter", 1)).encode()))
     if status is HTTPStatus.UNAUTHORIZED:
         headers.append((b"www-authenticate", b'Bearer realm="hub"'))
     await send({"type": "http.response.start", "status": int(status), "headers": headers})

@@ -28,7 +28,8 @@ class PlayStartInput:
 class PlayStarted:
     """The play has been started; its first step follows at once."""
 
-    run: Run = about("The run.")
+    run: Run = about("The run; the first one where the play runs for each of several people.")
+    runs: list[Run] = about("All runs that it came to.")
 
 
 @given
@@ -163,8 +164,8 @@ class PlayMutations:
         """Start a play on an account by hand. Refused while it is under way there. For csm and admin."""
         account_id = ids.read(Prefix.ACCOUNT, input.account, "account")
         async with info.context.writing() as session:
-            run = await plays.start_play(session, info.context.viewer, input.play, account_id, now=info.context.now)
-            return PlayStarted(run=Run.of(run))
+            runs = await plays.start_play(session, info.context.viewer, input.play, account_id, now=info.context.now)
+            return PlayStarted(run=Run.of(runs[0]), runs=[Run.of(run) for run in runs])
 
     @mutation
     async def run_cancel(
@@ -200,7 +201,7 @@ class PlayMutations:
         """Have a held run go on without the step at which it is held. For csm and admin."""
         run_id = ids.read(Prefix.RUN, input.id)
         async with info.context.writing() as session:
-            run = await plays.go_on_without(session, info.context.viewer, run_id, now=info.context.now)
+            run = await plays.skip_step(session, info.context.viewer, run_id, now=info.context.now)
             return RunSkipped(run=Run.of(run))
 
     @mutation

@@ -16,6 +16,7 @@ from hub.graphql import ids
 from hub.graphql.blueprint import BlueprintQuery
 from hub.graphql.context import Context, Info
 from hub.graphql.declare import about, argument, output, resolved, vocabulary
+from hub.graphql.finding import FindingQuery
 from hub.graphql.ids import Prefix
 from hub.graphql.paging import After, Before, Connection, First, Last, asked_page, connected, connection
 from hub.graphql.types.accounts import Account
@@ -78,6 +79,7 @@ class Viewer:
 
     actor: str = about("How the audit log names it, e.g. `key:screens`.")
     role: Role = about("What it may do.")
+    owner: str | None = about("Whose accounts alone it sees; null when it sees all.")
 
 
 NODES: dict[Prefix, tuple[Callable[[Any], Node], Callable[..., Awaitable[Any]]]] = {
@@ -107,13 +109,14 @@ def node_of(context: Context, id_: str) -> Any:
 
 
 @output
-class Query(BlueprintQuery):
+class Query(BlueprintQuery, FindingQuery):
     """Everything that can be read."""
 
     @resolved
     def viewer(self, info: Info) -> Viewer:
         """Whoever asks."""
-        return Viewer(actor=info.context.viewer.actor, role=info.context.viewer.role)
+        viewer = info.context.viewer
+        return Viewer(actor=viewer.actor, role=viewer.role, owner=viewer.owner)
 
     @resolved
     async def node(self, info: Info, id: AnId) -> Node | None:  # noqa: A002  # the argument's name in the schema

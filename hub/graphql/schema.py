@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 import strawberry
-from graphql import GraphQLError, OperationDefinitionNode, get_operation_ast
+from graphql import GraphQLError, GraphQLSchema, OperationDefinitionNode, get_operation_ast
 from graphql import OperationType as OperationKind
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
@@ -22,7 +22,10 @@ from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
+from hub.graphql.budget import Budget
+from hub.graphql.compiled.running import Plans
 from hub.graphql.context import Context
+from hub.graphql.cost import MOST_COST, Pricing
 from hub.graphql.documents import Documents, Ready
 from hub.graphql.errors import Code, coded, presentable
 from hub.graphql.mutation import Mutation
@@ -54,7 +57,7 @@ class UseReady(SchemaExtension):
 class HubSchema(strawberry.Schema):
     """The hub's schema. Results come with errors as clients may see them."""
 
-    def __init__(self, *, introspection: bool = True, seconds: float = SECONDS) -> None:
+    def __init__(self, *, introspection: bool = True, seconds: float = SECONDS, compiled: bool = True) -> None:
         super().__init__(
             query=Query,
             mutation=Mutation,
@@ -65,6 +68,12 @@ class HubSchema(strawberry.Schema):
         )
         self._documents = Documents(introspection=introspection)
         self._seconds = seconds
+        self.plans = Plans(self) if compiled else None
+
+    @property
+    def core(self) -> GraphQLSchema:
+        """The schema as graphql-core has it."""
+        return self._schema
 
     def ready(self, query: str) -> Ready:
         """The document of a text, parsed and validated, or why it is refused."""
@@ -88,10 +97,13 @@ class HubSchema(strawberry.Schema):
     ) -> ExecutionResult:
         """Carry out a query or a mutation."""
         context = cast("Context", context_value)
-        if (refused := self._refused(query, operation_name)) is not None:
+        if (refused := await self._refused(query, variable_values, operation_name, context)) is not None:
             return _told(refused, context)
         try:
             async with asyncio.timeout(self._seconds), context.turns:
+                data = await self._planned(query or "", variable_values, operation_name, context)
+                if data is not None:
+                    return ExecutionResult(data, None)
                 result = await super().execute(
                     query,
                     variable_values,
@@ -139,7 +151,7 @@ class HubSchema(strawberry.Schema):
         if self.kind_of(query or "", operation_name) is not OperationType.SUBSCRIPTION:
             yield await self.execute(query, variables, context, None, operation_name)
             return
-        if (refused := self._refused(query, operation_name)) is not None:
+        if (refused := await self._refused(query, variables, operation_name, context)) is not None:
             yield _told(refused, context)
             return
         results = await super().stream(query, variables, context, None, operation_name)
@@ -151,19 +163,72 @@ class HubSchema(strawberry.Schema):
             await results.aclose()
             await context.close()
 
+    async def _planned(
+        self, query: str, variables: dict[str, Any] | None, operation_name: str | None, context: Context
+    ) -> dict[str, Any] | None:
+        """The answer of the operation's plan; None when the resolvers have to give it."""
+        document = self.ready(query).document
+        if self.plans is None or document is None:
+            return None
+        return await self.plans.answer(query, document, operation_name, variables, context)
+
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Strawberry logs every error here; ours are logged where they are made presentable, and only bugs."""
 
-    def _refused(self, query: str | None, operation_name: str | None) -> PreExecutionError | None:
+    async def _refused(
+        self, query: str | None, variables: dict[str, Any] | None, operation_name: str | None, context: Context
+    ) -> PreExecutionError | None:
+        """Why an operation is not begun; None when it may be."""
+        try:
+            await self._admit(query, variables, operation_name, context)
+        except GraphQLError as error:
+            return PreExecutionError(None, [error])
+        except NotReady as refused:
+            return PreExecutionError(None, list(refused.errors))
+        return None
+
+    async def _admit(
+        self, query: str | None, variables: dict[str, Any] | None, operation_name: str | None, context: Context
+    ) -> None:
         if not query:
-            return PreExecutionError(None, [coded("There is no `query`.", Code.BAD_REQUEST)])
+            raise coded("There is no `query`.", Code.BAD_REQUEST)
+        context.gate.trusted.check(query, context.viewer)
         ready = self.ready(query)
         if ready.errors:
-            return PreExecutionError(None, list(ready.errors))
-        if ready.document is not None and get_operation_ast(ready.document, operation_name) is None:
+            raise NotReady(ready.errors)
+        if ready.document is None or (operation := get_operation_ast(ready.document, operation_name)) is None:
             message = "The document has no operation of this name." if operation_name else "Name the operation to run."
-            return PreExecutionError(None, [coded(message, Code.OPERATION_RESOLUTION_FAILED)])
-        return None
+            raise coded(message, Code.OPERATION_RESOLUTION_FAILED)
+        role = context.viewer.role
+        if (denied := ready.denied(self._schema, ready.document, operation, role)) is not None:
+            raise denied
+        cost = Pricing(self._schema, ready.document, variables or {}).of(operation)
+        context.cost = {"requested": cost}
+        if cost > MOST_COST:
+            message = f"The operation may bring back {cost} objects, more than {MOST_COST}; ask for smaller pages."
+            raise GraphQLError(message, extensions={"code": Code.DOCUMENT_TOO_COMPLEX.value, "cost": context.cost})
+        if context.gate.budget is not None:
+            await _pay(context, context.gate.budget, cost)
+
+
+async def _pay(context: Context, budget: Budget, cost: int) -> None:
+    throttle = await budget.take(context.viewer.actor, cost)
+    if throttle is None:
+        return
+    context.cost["throttle"] = throttle.shown()
+    if throttle.retry_after is not None:
+        extensions = {"code": Code.TOO_MANY_REQUESTS.value, "retryAfter": throttle.retry_after, "cost": context.cost}
+        raise GraphQLError(
+            f"This key has asked for too much lately; ask again in {throttle.retry_after} s.", extensions=extensions
+        )
+
+
+class NotReady(Exception):
+    """A document that is not valid."""
+
+    def __init__(self, errors: tuple[GraphQLError, ...]) -> None:
+        super().__init__()
+        self.errors = errors
 
 
 @lru_cache(maxsize=4)

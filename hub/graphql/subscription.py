@@ -16,6 +16,7 @@ from uuid import UUID
 import strawberry
 from graphql import GraphQLError
 
+from hub.accounts import queries as accounts
 from hub.accounts.queries import READERS
 from hub.graphql import ids
 from hub.graphql.context import Context, Info
@@ -105,6 +106,8 @@ class Subscription:
         async with aclosing(facts(context, (SCORE_CHANGED,), position)) as changes:
             async for fact in changes:
                 if account_id is None or fact.key == str(account_id):
+                    if not await is_seen(context, UUID(fact.key)):
+                        continue
                     context.position = write_position(fact.position)
                     yield HealthChange.of(fact)
 
@@ -125,6 +128,11 @@ async def facts(context: Context, topics: tuple[str, ...], position: int) -> Asy
                     yield fact
                     await context.release()
             await check(context)
+
+
+async def is_seen(context: Context, account_id: UUID) -> bool:
+    """Whether the viewer sees the account; costs a read only where the viewer is limited to an owner."""
+    return context.viewer.owner is None or await context.load(accounts.accounts, account_id) is not None
 
 
 async def check(context: Context) -> None:

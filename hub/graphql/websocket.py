@@ -20,11 +20,12 @@ from strawberry.exceptions import ConnectionRejectionError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types.unset import UNSET, UnsetType
 
-from hub.graphql.context import Context
+from hub.graphql.context import Context, Gate
 from hub.graphql.credentials import BearerKey, KeyRing, bearer_key
 from hub.graphql.http import MOST_BODY_BYTES, checked
 from hub.graphql.metrics import subscriptions
 from hub.graphql.schema import HubSchema
+from hub.graphql.trusted import Trusted
 from hub.kit.runtime import Kit
 
 MOST_OPERATIONS = 50
@@ -38,6 +39,7 @@ class Socket:
     kit: Kit
     ring: KeyRing
     turns: asyncio.Semaphore
+    gate: Gate
     request_id: str
     authorization: str | None
     connection_params: dict[str, Any] = field(default_factory=dict)
@@ -53,13 +55,13 @@ class Socket:
     async def context(self) -> Context:
         """The context of the next operation."""
         key = self.key or bearer_key(self.ring, self.authorization)
-        return Context(self.kit, key, await key.viewer(), request_id=self.request_id, turns=self.turns)
+        return Context(self.kit, key, await key.viewer(), request_id=self.request_id, turns=self.turns, gate=self.gate)
 
 
 class SocketEndpoint(GraphQL[Socket, None]):
     """The ASGI application at `/graphql`, for WebSockets."""
 
-    def __init__(self, kit: Kit, schema: HubSchema, ring: KeyRing, turns: asyncio.Semaphore) -> None:
+    def __init__(self, kit: Kit, schema: HubSchema, ring: KeyRing, turns: asyncio.Semaphore, gate: Gate) -> None:
         super().__init__(
             schema,
             graphql_ide=None,
@@ -70,6 +72,7 @@ class SocketEndpoint(GraphQL[Socket, None]):
         self._kit = kit
         self._ring = ring
         self._turns = turns
+        self._gate = gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -79,7 +82,7 @@ class SocketEndpoint(GraphQL[Socket, None]):
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Socket:
         """The client, before it has said who it is."""
         request_id = request.scope.get("request_id", "")
-        return Socket(self._kit, self._ring, self._turns, request_id, request.headers.get("authorization"))
+        return Socket(self._kit, self._ring, self._turns, self._gate, request_id, request.headers.get("authorization"))
 
     async def on_ws_connect(self, context: Socket) -> UnsetType:
         """Answer `connection_init`; who is not known is sent away with 4403."""
@@ -92,7 +95,7 @@ class SocketEndpoint(GraphQL[Socket, None]):
     def decode_json(self, data: str | bytes) -> object:
         """One message. What is none, or longer than HTTP takes, ends the connection with 4400."""
         message = orjson.loads(data) if len(data) <= MOST_BODY_BYTES else None
-        if not isinstance(message, dict) or not _is_sound(message):
+        if not isinstance(message, dict) or not _is_sound(message, self._gate.trusted):
             raise orjson.JSONDecodeError("not a message of graphql-transport-ws", "", 0)
         return message
 
@@ -101,13 +104,14 @@ class SocketEndpoint(GraphQL[Socket, None]):
         return orjson.dumps(data).decode()
 
 
-def _is_sound(message: dict[str, Any]) -> bool:
-    """Whether a message has the parts that its type calls for."""
+def _is_sound(message: dict[str, Any], trusted: Trusted) -> bool:
+    """Whether a message has the parts that its type calls for; a trusted document is put in by its text."""
     if message.get("type") != "subscribe":
         return True
     payload = message.get("payload")
     try:
-        checked(payload)
+        asked = checked(payload, trusted)
     except GraphQLError:
         return False
+    message["payload"] = {**cast("dict[str, Any]", payload), "query": asked.query}
     return isinstance(message.get("id"), str)

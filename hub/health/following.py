@@ -21,10 +21,13 @@ from hub.health.steps import step, watch_entered, watch_left
 from hub.health.vocabulary import AlertStatus, Band
 from hub.health.watching import REVENUE, Entry, Standing, band_reason, watch, yearly_minor
 from hub.journeys.telling import Told
-from hub.kit.ids import new_id
+from hub.kit.ids import new_id, read_id
 
 BAND_BEFORE = "band before"
 """A column with the band in effect before this moment; with a space in its name it is no measure's."""
+
+WATCHED_BY = frozenset({"account_id", "band", "stage", "owner", REVENUE})
+"""The columns that the watch list looks at."""
 
 Row = Mapping[str, Any]
 
@@ -68,7 +71,7 @@ async def _look_when_armed(
     for alert in resumed:
         span = spans.get(alert.rule)
         if span is not None and alert.resolved_at is not None:
-            await look_again(session, UUID(alert.account_id), f"rearm-{alert.id}", alert.resolved_at + span)
+            await look_again(session, read_id(alert.account_id), f"rearm-{alert.id}", alert.resolved_at + span)
 
 
 async def follow_watch(
@@ -85,12 +88,14 @@ async def follow_watch(
     for one in opened:
         if one.alert.alert.definition.watch:
             reasons[one.alert.account_id].append(_alert_reason(one, now))
-    for row in frame.filter(pl.col("band") == Band.RED).iter_rows(named=True):
-        if row[BAND_BEFORE] != Band.RED:
-            reasons[row["account_id"]].append(band_reason(row[BAND_BEFORE], now))
+    red = frame.select("account_id", BAND_BEFORE).filter(frame["band"] == Band.RED)
+    for account_id, band_before in red.iter_rows():
+        if band_before != Band.RED:
+            reasons[account_id].append(band_reason(band_before, now))
     entering: list[tuple[Row, Entry]] = []
     changed: list[tuple[store.Watched, Entry, Row]] = []
-    concerned = frame.filter(pl.col("account_id").is_in({*listed, *reasons}))
+    watched_by = [name for name in frame.columns if name in WATCHED_BY]
+    concerned = frame.select(watched_by).filter(pl.col("account_id").is_in({*listed, *reasons}))
     for row in concerned.iter_rows(named=True):
         known = listed.get(row["account_id"])
         before = known.entry if known else None
@@ -104,7 +109,7 @@ async def follow_watch(
     await store.keep_steps(
         session,
         [
-            step(known.id, UUID(row["account_id"]), after.status, now)
+            step(known.id, read_id(row["account_id"]), after.status, now)
             for known, after, row in changed
             if after.status is not known.entry.status and known.id in written
         ],
@@ -116,7 +121,7 @@ async def follow_watch(
 
 
 async def _enter(session: AsyncSession, entering: Sequence[tuple[Row, Entry]], now: datetime) -> list[Told]:
-    worth = [UUID(row["account_id"]) for row, entry in entering if entry.revenue_minor is not None]
+    worth = [read_id(row["account_id"]) for row, entry in entering if entry.revenue_minor is not None]
     currencies = await store.currencies(session, worth)
     rows = [
         {
@@ -126,7 +131,7 @@ async def _enter(session: AsyncSession, entering: Sequence[tuple[Row, Entry]], n
             "reasons": entry.reasons,
             "owner": row["owner"],
             "revenue_at_risk_minor": entry.revenue_minor,
-            "currency": currencies.get(UUID(row["account_id"])),
+            "currency": currencies.get(read_id(row["account_id"])),
             "entered_at": now,
             "status_since": now,
         }
@@ -139,7 +144,7 @@ async def _enter(session: AsyncSession, entering: Sequence[tuple[Row, Entry]], n
 
 
 def _ids(frame: pl.DataFrame) -> list[UUID]:
-    return [UUID(account_id) for account_id in frame["account_id"]]
+    return [read_id(account_id) for account_id in frame["account_id"]]
 
 
 def _alive(
@@ -205,4 +210,4 @@ def _alert_opened(one: Opened, now: datetime) -> Told:
 
 
 def _alert_resolved(alert: StandingAlert, now: datetime) -> Told:
-    return alert_changed("alert.resolved", alert.id, UUID(alert.account_id), alert.rule, store.THE_HUB, now)
+    return alert_changed("alert.resolved", alert.id, read_id(alert.account_id), alert.rule, store.THE_HUB, now)

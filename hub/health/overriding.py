@@ -43,9 +43,7 @@ async def override_band(
     viewer.require(Role.CSM)
     reason = reason.strip()
     _check(band, reason, until, now)
-    living = select(Account.id).where(Account.id == account_id, Account.merged_into.is_(None)).with_for_update()
-    if (await session.execute(living)).first() is None:
-        raise NotFound("There is no such account, or it was merged into another.")
+    await _require_living(session, account_id)
     told = await _end(session, viewer, account_id, now)
     made = BandOverride(account_id=account_id, band=band, reason=reason, made_by=viewer.actor, made_at=now, until=until)
     session.add(made)
@@ -65,13 +63,20 @@ async def override_band(
 async def end_override(session: AsyncSession, viewer: Viewer, account_id: UUID, now: datetime) -> None:
     """Take back the override of an account; where there is none, nothing changes.
 
-    Raises `NotAllowed` (it takes a csm or an admin).
+    Raises `NotAllowed` (it takes a csm or an admin), and `NotFound`.
     """
     viewer.require(Role.CSM)
+    await _require_living(session, account_id)
     if told := await _end(session, viewer, account_id, now):
         await audit(session, viewer, "band.override_ended", f"account:{account_id}", {}, now=now)
         await tell(session, told, now)
         await mark_changed(session, [account_id], now)
+
+
+async def _require_living(session: AsyncSession, account_id: UUID) -> None:
+    living = select(Account.id).where(Account.id == account_id, Account.merged_into.is_(None)).with_for_update()
+    if (await session.execute(living)).first() is None:
+        raise NotFound("There is no such account, or it was merged into another.")
 
 
 async def _end(session: AsyncSession, viewer: Viewer, account_id: UUID, now: datetime) -> list[Told]:

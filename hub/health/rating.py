@@ -16,6 +16,7 @@ from hub.health.scoring import MICRO, micro, score
 from hub.health.section import Profiles
 from hub.health.terms import Override
 from hub.health.vocabulary import Band
+from hub.kit.ids import read_id
 from hub.measures.division import quotient
 
 RATED = {
@@ -85,7 +86,7 @@ def profile_names(frame: pl.DataFrame, profiles: Profiles) -> pl.Series:
 
 def overridden(rated: pl.DataFrame, account_ids: pl.Series, overrides: Mapping[UUID, Override]) -> pl.DataFrame:
     """`rated` with each override in force laid over the computed band; `override` is its JSON (null: none)."""
-    found = [overrides.get(UUID(account_id)) for account_id in account_ids]
+    found = [overrides.get(read_id(account_id)) for account_id in account_ids]
     bands = pl.Series("band", [one.band.value if one else None for one in found], dtype=pl.String)
     stored = pl.Series("override", [one.stored() if one else None for one in found], dtype=pl.String)
     return rated.with_columns(bands.zip_with(bands.is_not_null(), rated["computed_band"]), stored)

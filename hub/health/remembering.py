@@ -15,7 +15,6 @@ from typing import Final
 from uuid import UUID
 
 import polars as pl
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.blueprint.service import Blueprint
@@ -25,6 +24,8 @@ from hub.health.scoring import MICRO
 from hub.health.terms import Override
 from hub.health.vocabulary import Band
 from hub.journeys import rules as journeys
+from hub.kit.db import fetch
+from hub.kit.ids import read_id
 from hub.measures.rules import Rule
 
 WINDOWS: Final = (7, 30, 90)
@@ -51,42 +52,41 @@ async def recall(
     known_at: datetime | None = None,
 ) -> dict[UUID, Memory]:
     """What is to be remembered of each account as of a moment, and as known at another (None: all that is known)."""
-    reads = {days: f"score_{days}" for days in windows}
-    columns = "".join(f", {name}.micro_points AS {name}" for name in reads.values())
+    columns = "".join(f", score_{days}.micro_points" for days in windows)
     laterals = " ".join(
-        f"LEFT JOIN LATERAL (SELECT micro_points {_IN_FORCE} :{name}_at {_NEWEST}) AS {name} ON true"
-        for name in reads.values()
+        f"LEFT JOIN LATERAL (SELECT micro_points {_IN_FORCE} ${nth} {_NEWEST}) AS score_{days} ON true"
+        for nth, days in enumerate(windows, start=4)
     )
-    found = await session.execute(
-        text(
-            "SELECT a.id, newest.micro_points, newest.computed_band, newest.blueprint_version, "
-            f"o.id AS override_id, o.band, o.reason, o.made_by, o.made_at, o.until{columns} "
-            "FROM unnest(CAST(:ids AS uuid[])) AS a(id) "
-            "LEFT JOIN LATERAL (SELECT micro_points, computed_band, blueprint_version "
-            f"{_IN_FORCE} :as_of {_NEWEST}) AS newest ON true "
-            "LEFT JOIN LATERAL (SELECT * FROM band_override WHERE account_id = a.id AND made_at <= :as_of "
-            "AND made_at <= :known_at AND until > :as_of "
-            "AND (ended_at IS NULL OR ended_at > :as_of OR ended_at > :known_at) "
-            f"ORDER BY made_at DESC, id DESC LIMIT 1) AS o ON true {laterals}"
-        ),
-        {"ids": list(account_ids), "as_of": as_of, "known_at": known_at or _EVER}
-        | {f"{name}_at": as_of - timedelta(days=days) for days, name in reads.items()},
+    found = await fetch(
+        session,
+        "SELECT a.id, newest.micro_points, newest.computed_band, newest.blueprint_version, "
+        f"o.id, o.band, o.reason, o.made_by, o.made_at, o.until{columns} "
+        "FROM unnest($1::uuid[]) AS a(id) "
+        "LEFT JOIN LATERAL (SELECT micro_points, computed_band, blueprint_version "
+        f"{_IN_FORCE} $2 {_NEWEST}) AS newest ON true "
+        "LEFT JOIN LATERAL (SELECT * FROM band_override WHERE account_id = a.id AND made_at <= $2 "
+        "AND made_at <= $3 AND until > $2 "
+        "AND (ended_at IS NULL OR ended_at > $2 OR ended_at > $3) "
+        f"ORDER BY made_at DESC, id DESC LIMIT 1) AS o ON true {laterals}",
+        list(account_ids),
+        as_of,
+        known_at or _EVER,
+        *(as_of - timedelta(days=days) for days in windows),
     )
     return {
-        row.id: Memory(
-            row.micro_points,
-            row.computed_band,
-            row.blueprint_version,
-            Override(row.override_id, Band(row.band), row.reason, row.made_by, row.made_at, row.until)
-            if row.override_id
-            else None,
-            {days: getattr(row, name) for days, name in reads.items()},
+        account_id: Memory(
+            points,
+            computed_band,
+            version,
+            Override(override_id, Band(band), *said) if override_id else None,
+            dict(zip(windows, then, strict=True)),
         )
-        for row in found
+        for account_id, points, computed_band, version, override_id, band, *rest in found
+        for said, then in [(rest[:4], rest[4:])]
     }
 
 
-_IN_FORCE: Final = "FROM score WHERE account_id = a.id AND recorded_at <= :known_at AND as_of <="
+_IN_FORCE: Final = "FROM score WHERE account_id = a.id AND recorded_at <= $3 AND as_of <="
 _NEWEST: Final = "ORDER BY as_of DESC, recorded_at DESC, id DESC LIMIT 1"
 _EVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -110,7 +110,8 @@ def change_name(days: int) -> str:
 
 def with_memory(frame: pl.DataFrame, memory: Mapping[UUID, Memory]) -> pl.DataFrame:
     """Adds the band that the score gave before, and the changes up to `score` (points) as far as they were recalled."""
-    recalled = [memory.get(UUID(account_id), Memory()) for account_id in frame["account_id"]]
+    nothing = Memory()
+    recalled = [memory.get(read_id(account_id), nothing) for account_id in frame["account_id"]]
     bands = pl.Series(COMPUTED_BEFORE, [one.computed_band for one in recalled], dtype=pl.String)
     return with_changes(frame.with_columns(bands), memory)
 
@@ -132,7 +133,7 @@ async def with_asked(session: AsyncSession, frame: pl.DataFrame, rules: Iterable
 
 
 def _change(frame: pl.DataFrame, memory: Mapping[UUID, Memory], days: int) -> pl.Series:
-    then = (memory[UUID(id_)].points.get(days) if UUID(id_) in memory else None for id_ in frame["account_id"])
+    then = (memory[read_id(id_)].points.get(days) if read_id(id_) in memory else None for id_ in frame["account_id"])
     changes = [
         None if before is None or score is None else (round(score * MICRO) - before) / MICRO
         for score, before in zip(frame["score"], then, strict=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -14,7 +15,7 @@ import polars as pl
 from hub.health.rating import COMPUTED_BEFORE
 from hub.health.vocabulary import Band
 from hub.health.watching import REVENUE, yearly_minor
-from hub.kit.ids import new_id
+from hub.kit.ids import new_id, read_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,8 @@ class Standing:
 @dataclass(frozen=True, slots=True)
 class Result:
     """The health of an account as it was decided now; `terms` is the JSON of `Score.terms`. When nothing that counts
-    has changed, the score and the moment of the change are those that stand. `band` is the one in effect.
+    has changed, the score and the moment of the change are those that stand, and `terms` is empty: nobody writes them
+    again. `band` is the one in effect.
     `revenue_minor` is what a year of the account is worth now."""
 
     account_id: UUID
@@ -67,21 +69,22 @@ def results(
             *rated.select("micro_points", "coverage_ppm", "band", "computed_band", "override", "counting"),
             frame[COMPUTED_BEFORE if COMPUTED_BEFORE in frame.columns else "band"].alias("previous_band"),
             (frame[REVENUE] if REVENUE in frame.columns else pl.Series([None] * frame.height)).alias("revenue"),
-            _values(frame, list(measures)),
         ]
-    )
+    ).rows()
+    digests = [_digest(row) for row in table]
+    stands = [
+        (stood := before.get(read_id(row[0]))) is not None and stood.digest == digest
+        for row, digest in zip(table, digests, strict=True)
+    ]
+    values = iter(_values(frame.filter(~pl.Series(stands, dtype=pl.Boolean)), list(measures)))
     found = []
-    for row in table.iter_rows():
-        account, segment, stage, profile, points, coverage, band, computed, override, counting, *rest = row
-        previous, revenue, values = rest
-        against = (computed, override) if override else ()
-        digest = _digest(segment, stage, profile, points, coverage, band, counting, *against)
-        stood = before.get(account_id := UUID(account))
-        same = stood is not None and stood.digest == digest
+    for row, digest, same in zip(table, digests, stands, strict=True):
+        account, segment, stage, profile, points, coverage, band, computed, override, counting, previous, revenue = row
+        account_id = read_id(account)
         found.append(
             Result(
                 account_id,
-                stood.score_id if stood and same else new_id(),
+                before[account_id].score_id if same else new_id(),
                 points,
                 coverage,
                 Band(band),
@@ -89,8 +92,8 @@ def results(
                 segment,
                 stage,
                 profile,
-                terms_text(counting, previous, values, override),
-                stood.changed_at if stood and same else now,
+                "" if same else terms_text(counting, previous, next(values), override),
+                before[account_id].changed_at if same else now,
                 digest,
                 yearly_minor(revenue),
             )
@@ -118,5 +121,9 @@ def _values(frame: pl.DataFrame, measures: list[str]) -> pl.Series:
     return frame.select(pl.struct(measures).struct.json_encode().alias("values")).to_series()
 
 
-def _digest(*parts: object) -> bytes:
-    return blake2b("\x1f".join(map(str, parts)).encode(), digest_size=16).digest()
+def _digest(row: Sequence[Any]) -> bytes:
+    """What counts, in sixteen bytes: a person's word and the band against which it stands only where there is one."""
+    _, segment, stage, profile, points, coverage, band, computed, override, counting, *_ = row
+    against = f"\x1f{computed}\x1f{override}" if override else ""
+    counts = f"{segment}\x1f{stage}\x1f{profile}\x1f{points}\x1f{coverage}\x1f{band}\x1f{counting}{against}"
+    return blake2b(counts.encode(), digest_size=16).digest()

@@ -67,6 +67,9 @@ _SUMS: Final = ", ".join(
     )
 )
 
+_SEEN = "(CAST(:owner AS text) IS NULL OR a.owner = CAST(:owner AS text))"
+"""Who is limited to an owner sees sums of that owner's accounts alone."""
+
 
 async def of_segments(session: AsyncSession, viewer: Viewer) -> dict[str, RollUp]:
     """The roll-up of each segment that has accounts, by name; accounts that are in none are under the empty name."""
@@ -74,8 +77,9 @@ async def of_segments(session: AsyncSession, viewer: Viewer) -> dict[str, RollUp
     found = await session.execute(
         text(
             f"SELECT coalesce(h.segment, '') AS of, {_SUMS} FROM account a LEFT JOIN health h ON h.account_id = a.id "
-            "WHERE a.merged_into IS NULL GROUP BY 1 ORDER BY 1"
-        )
+            f"WHERE a.merged_into IS NULL AND {_SEEN} GROUP BY 1 ORDER BY 1"
+        ),
+        {"owner": viewer.owner},
     )
     return {row.of: _roll_up(row) for row in found}
 
@@ -92,10 +96,11 @@ async def of_families(session: AsyncSession, viewer: Viewer, account_ids: Sequen
             "UNION SELECT f.root, below.id FROM family f CROSS JOIN LATERAL ("
             "SELECT c.id FROM account c WHERE c.parent_id = f.id "
             "UNION ALL SELECT m.id FROM account m WHERE m.merged_into = f.id) AS below) "
-            f"SELECT f.root AS of, {_SUMS} FROM family f JOIN account a ON a.id = f.id AND a.merged_into IS NULL "
+            f"SELECT f.root AS of, {_SUMS} FROM family f "
+            f"JOIN account a ON a.id = f.id AND a.merged_into IS NULL AND {_SEEN} "
             "LEFT JOIN health h ON h.account_id = a.id GROUP BY f.root"
         ),
-        {"ids": list(account_ids)},
+        {"ids": list(account_ids), "owner": viewer.owner},
     )
     return {row.of: _roll_up(row) for row in found}
 

@@ -21,6 +21,7 @@ from hub.health import store
 from hub.health.explain import Cause, ScoreAt, Term
 from hub.health.following import BAND_BEFORE, follow_alerts, follow_watch
 from hub.health.history import Explanation, explain, score_at
+from hub.health.own_alerts import raise_alert
 from hub.health.rating import in_points, overridden, profile_names, rate
 from hub.health.remembering import overrides, recall, windows_of, with_changes, with_memory
 from hub.health.results import Result, Standing, is_new, results
@@ -31,6 +32,7 @@ from hub.health.vocabulary import Band
 from hub.health.waking import next_looks
 from hub.journeys import service as journeys
 from hub.journeys.telling import Told, tell
+from hub.kit.ids import read_id
 from hub.measures.service import Catalogue, compute
 
 __all__ = [
@@ -40,6 +42,7 @@ __all__ = [
     "ScoringResult",
     "Term",
     "explain",
+    "raise_alert",
     "score_accounts",
     "score_at",
 ]
@@ -77,7 +80,7 @@ async def score_accounts(
     list and of the journey.
     """
     facts = await journeys.facts(session, list(account_ids), now)
-    living = [UUID(account_id) for account_id in facts["account_id"]]
+    living = [read_id(account_id) for account_id in facts["account_id"]]
     await store.forget(session, set(account_ids) - set(living), now)
     before = await store.hold(session, living)
     current = [id_ for id_ in living if id_ not in before or before[id_].scored_at <= now]
@@ -94,8 +97,11 @@ async def score_accounts(
     rated = overridden(rate(frame, names, ready(blueprint).profiles), frame["account_id"], overrides(memory))
 
     decided = results(frame, rated, catalogue, before, now)
-    written = await store.keep_health(session, decided, before.keys(), now)
-    changed = [one for one in decided if one.account_id in written and is_new(one, before)]
+    written = await store.confirm_health(session, [one for one in decided if not is_new(one, before)], now)
+    changed = [one for one in decided if is_new(one, before)]
+    kept = await store.keep_health(session, changed, before.keys(), now)
+    changed = [one for one in changed if one.account_id in kept]
+    written |= kept
     await store.keep_scores(session, changed, blueprint.version, now)
     versions = {id_: one.blueprint_version for id_, one in memory.items()}
     told = [fact for one in changed for fact in _told(one, before.get(one.account_id), blueprint, versions, now)]
@@ -114,7 +120,7 @@ async def score_accounts(
 
 def with_standing(frame: pl.DataFrame, before: Mapping[UUID, Standing]) -> pl.DataFrame:
     """Adds `score` (points) and `band` as they stand; null for accounts never scored."""
-    stood = [before.get(UUID(account_id)) for account_id in frame["account_id"]]
+    stood = [before.get(read_id(account_id)) for account_id in frame["account_id"]]
     points = [one.micro_points / MICRO if one and one.micro_points is not None else None for one in stood]
     bands = [str(one.band) if one else None for one in stood]
     return frame.with_columns(pl.Series("score", points, dtype=pl.Float64), pl.Series("band", bands, dtype=pl.String))

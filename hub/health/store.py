@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Table, case, delete, func, select, text, true, update
+import orjson
+from sqlalchemy import Table, case, delete, func, select, text, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.health.alerts import AlertChanges, StandingAlert
@@ -16,7 +17,7 @@ from hub.health.model import Alert, Health, Score, Watch, WatchStep
 from hub.health.results import Result, Standing
 from hub.health.vocabulary import AlertStatus, Band, WatchStatus
 from hub.health.watching import Entry
-from hub.kit.db import driver_connection, insert_rows, json_text
+from hub.kit.db import driver_connection, fetch, insert_rows, json_text
 from hub.kit.paging import among, each
 
 SCORE: Table = Score.__table__  # type: ignore[assignment]  # a mapped class's table is a Table
@@ -51,21 +52,12 @@ async def standings(session: AsyncSession, account_ids: Collection[UUID]) -> dic
 
 
 async def _standings(session: AsyncSession, account_ids: Collection[UUID], *, lock: bool) -> dict[UUID, Standing]:
-    columns = HEALTH.c
-    statement = (
-        select(
-            columns.account_id,
-            columns.score_id,
-            columns.micro_points,
-            columns.band,
-            columns.scored_at,
-            columns.changed_at,
-            columns.digest,
-        )
-        .where(among(columns.account_id, list(account_ids)))
-        .order_by(columns.account_id)
+    found = await fetch(
+        session,
+        "SELECT account_id, score_id, micro_points, band, scored_at, changed_at, digest FROM health "
+        f"WHERE account_id = ANY($1::uuid[]) ORDER BY account_id{' FOR UPDATE' if lock else ''}",
+        list(account_ids),
     )
-    found = await session.execute(statement.with_for_update() if lock else statement)
     return {
         account_id: Standing(score_id, points, Band(band), scored_at, changed_at, digest)
         for account_id, score_id, points, band, scored_at, changed_at, digest in found
@@ -97,6 +89,8 @@ async def keep_health(
 
     Those not in `held` are new: when somebody else has scored one meanwhile, theirs stands and ours is dropped.
     """
+    if not results:
+        return set()
     columns = {
         "account_id": ("uuid", [one.account_id for one in results]),
         "score_id": ("uuid", [one.score_id for one in results]),
@@ -122,6 +116,22 @@ async def keep_health(
         {name: values for name, (_, values) in columns.items()} | {"held": list(held), "now": now},
     )
     return {account_id for (account_id,) in found}
+
+
+async def confirm_health(session: AsyncSession, results: Sequence[Result], now: datetime) -> set[UUID]:
+    """Note of accounts that are held, and whose score stands, that they were looked at; returns them."""
+    if not results:
+        return set()
+    ids = [one.account_id for one in results]
+    await session.execute(
+        text(
+            "UPDATE health SET scored_at = :now, revenue_minor = r.revenue_minor "
+            "FROM unnest(CAST(:ids AS uuid[]), CAST(:revenues AS bigint[])) AS r(account_id, revenue_minor) "
+            "WHERE health.account_id = r.account_id"
+        ),
+        {"ids": ids, "revenues": [one.revenue_minor for one in results], "now": now},
+    )
+    return set(ids)
 
 
 async def keep_scores(session: AsyncSession, results: Sequence[Result], version: int, now: datetime) -> None:
@@ -166,7 +176,7 @@ async def keep_scores(session: AsyncSession, results: Sequence[Result], version:
 
 
 async def standing_alerts(session: AsyncSession, account_ids: Collection[UUID]) -> list[StandingAlert]:
-    """The alerts of the accounts that are alive or not yet armed again."""
+    """The alerts of the accounts that are alive or not yet armed again, without the hub's own (`own_alerts`)."""
     found = await session.execute(
         select(
             ALERT.c.id,
@@ -176,7 +186,7 @@ async def standing_alerts(session: AsyncSession, account_ids: Collection[UUID]) 
             ALERT.c["values"],
             ALERT.c.resolved_at,
             ALERT.c.ceased_at,
-        ).where(among(ALERT.c.account_id, list(account_ids)), ALERT.c.rearmed_at.is_(None))
+        ).where(among(ALERT.c.account_id, list(account_ids)), ALERT.c.rearmed_at.is_(None), ~ALERT.c.rule.like("hub.%"))
     )
     return [
         StandingAlert(id_, str(account_id), rule, AlertStatus(status), values, resolved_at, ceased_at)
@@ -232,10 +242,16 @@ _RESOLVED = {"status": AlertStatus.RESOLVED, "snoozed_until": None, "version": A
 
 async def watched(session: AsyncSession, account_ids: Collection[UUID]) -> dict[str, Watched]:
     """The entries of the accounts that are on the watch list, by account."""
-    found = await session.execute(
-        select(WATCH).where(among(WATCH.c.account_id, list(account_ids)), WATCH.c.ended_at.is_(None))
+    found = await fetch(
+        session,
+        "SELECT account_id, id, status, reasons::text, revenue_at_risk_minor FROM watch "
+        "WHERE account_id = ANY($1::uuid[]) AND ended_at IS NULL",
+        list(account_ids),
     )
-    return {str(row.account_id): Watched(row.id, _entry(row)) for row in found}
+    return {
+        str(account_id): Watched(id_, Entry(WatchStatus(status), tuple(orjson.loads(reasons)), revenue))
+        for account_id, id_, status, reasons, revenue in found
+    }
 
 
 async def enter_watch(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> set[UUID]:
@@ -311,7 +327,3 @@ async def forget(session: AsyncSession, account_ids: Collection[UUID], now: date
     await session.execute(
         update(WATCH).where(among(WATCH.c.account_id, ids), WATCH.c.ended_at.is_(None)).values(ended_at=now)
     )
-
-
-def _entry(row: Row[Any]) -> Entry:
-    return Entry(WatchStatus(row.status), tuple(row.reasons), row.revenue_at_risk_minor)

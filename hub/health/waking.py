@@ -24,6 +24,7 @@ from hub.health.section import Profiles
 from hub.journeys import service as journeys
 from hub.journeys.rules import ready as ready_map
 from hub.journeys.section import ANY
+from hub.kit.ids import read_id
 from hub.measures.rules import Rule
 from hub.measures.service import Catalogue, daily_measures, next_changes
 
@@ -46,7 +47,7 @@ async def next_looks(
     moving = _moving(blueprint, frame)
     columns = (frame["account_id"], moving, frame[journeys.DEADLINE])
     for account, moves, deadline in zip(*columns, strict=True):
-        account_id = UUID(account)
+        account_id = read_id(account)
         if deadline is not None:
             looks[account_id] = deadline
         if moves or account_id in changed:

@@ -44,7 +44,8 @@ class ReadyMap:
     def renamed(self, stay: Staying) -> Staying:
         """A stay under the name that its stage has in this version."""
         journey = self.journeys.get(stay.segment)
-        return replace(stay, stage=journey.definition.called(stay.stage)) if journey else stay
+        stage = journey.definition.called(stay.stage) if journey else stay.stage
+        return stay if stage == stay.stage else replace(stay, stage=stage)
 
 
 def known_names(blueprint: Blueprint) -> frozenset[str]:

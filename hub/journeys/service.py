@@ -24,6 +24,7 @@ from hub.journeys.rules import ready
 from hub.journeys.section import Journeys
 from hub.journeys.stays import Staying
 from hub.journeys.telling import tell
+from hub.kit.ids import read_id
 
 __all__ = [
     "DEADLINE",
@@ -73,7 +74,7 @@ async def progress(session: AsyncSession, blueprint: Blueprint, frame: pl.DataFr
     Facts told: `stage.entered`, `milestone.reached`, `milestone.overdue`.
     """
     world = ready(blueprint)
-    ids = [UUID(account_id) for account_id in frame["account_id"]]
+    ids = [read_id(account_id) for account_id in frame["account_id"]]
     first_seen = dict(zip(frame["account_id"], frame[FIRST_SEEN], strict=True))
     await store.begin_when_seen(session, first_seen)
     stays = {id_: world.renamed(stay) for id_, stay in (await store.current_stays(session, ids)).items()}
@@ -111,7 +112,7 @@ async def days_to_replay(session: AsyncSession, account_ids: Sequence[UUID], now
 async def would_place(session: AsyncSession, blueprint: Blueprint, frame: pl.DataFrame, now: datetime) -> pl.DataFrame:
     """`frame` (as in `progress`) with `segment`, `stage` and `days_in_stage` as `progress` would leave them. Nothing is
     written."""
-    ids = [UUID(account_id) for account_id in frame["account_id"]]
+    ids = [read_id(account_id) for account_id in frame["account_id"]]
     first_seen = dict(zip(frame["account_id"], frame[FIRST_SEEN], strict=True))
     stays = await store.current_stays(session, ids)
     return _placed(frame, move(frame, ready(blueprint), stays, first_seen, now).current.values(), now)
@@ -139,7 +140,7 @@ async def placed_daily(
 ) -> pl.DataFrame:
     """A table of accounts and days (`account_id`, `as_of`, measures; by both) with what rules may ask besides measures,
     the score and band excepted; see `arriving.placed_daily`."""
-    ids = [UUID(account_id) for account_id in measures["account_id"].unique(maintain_order=True)]
+    ids = [read_id(account_id) for account_id in measures["account_id"].unique(maintain_order=True)]
     accounts = (await facts(session, ids, measures["as_of"][-1], known_at)).drop("days_known")
     return await arriving.placed_daily(session, blueprint, accounts, measures, known_at)
 

@@ -8,14 +8,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Table, exists, select, text
+from sqlalchemy import Row, Table, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.journeys.milestones import Progress, Reached, Sought
 from hub.journeys.model import MilestoneProgress, Stay
 from hub.journeys.stays import Staying
-from hub.kit.db import driver_connection, insert_rows, json_text
+from hub.kit.db import driver_connection, fetch, insert_rows, json_text
 from hub.kit.paging import among
 from hub.measures.fragments import Fragments, Question
 
@@ -32,21 +32,15 @@ async def current_stays(session: AsyncSession, account_ids: Sequence[UUID]) -> d
 
     Why it was entered is not read: nobody asks, and reading its JSON is most of the cost.
     """
-    earlier = STAY.alias("earlier")
-    first = ~exists().where(earlier.c.account_id == STAY.c.account_id, earlier.c.left_at.is_not(None))
-    found = await session.execute(
-        select(
-            STAY.c.id,
-            STAY.c.account_id,
-            STAY.c.segment,
-            STAY.c.stage,
-            STAY.c.entered_at,
-            first,
-            STAY.c.blueprint_version,
-        ).where(among(STAY.c.account_id, account_ids), STAY.c.left_at.is_(None))
+    found = await fetch(
+        session,
+        "SELECT s.id, s.account_id::text, s.segment, s.stage, s.entered_at, NOT EXISTS (SELECT FROM stay earlier "
+        "WHERE earlier.account_id = s.account_id AND earlier.left_at IS NOT NULL), s.blueprint_version "
+        "FROM stay s WHERE s.account_id = ANY($1::uuid[]) AND s.left_at IS NULL",
+        list(account_ids),
     )
     return {
-        str(account_id): Staying(id_, str(account_id), segment, stage, entered_at, None, is_first, {}, version)
+        account_id: Staying(id_, account_id, segment, stage, entered_at, None, is_first, {}, version)
         for id_, account_id, segment, stage, entered_at, is_first, version in found
     }
 

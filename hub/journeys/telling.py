@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
-from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.kit import outbox
+from hub.kit.ids import read_id
 from hub.timeline import service as timeline
 from hub.timeline.service import Fact
 
@@ -44,7 +44,7 @@ async def tell(session: AsyncSession, told: Sequence[Told], now: datetime) -> No
         if one.payload is not None
     ]
     facts = [
-        Fact(UUID(one.account_id), one.topic, one.occurred_at or now, one.natural_key, one.title, one.attributes)
+        Fact(read_id(one.account_id), one.topic, one.occurred_at or now, one.natural_key, one.title, one.attributes)
         for one in told
         if one.natural_key is not None
     ]

@@ -15,7 +15,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy import BigInteger, DateTime, MetaData, Row, Table, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
 type_map: dict[Any, Any] = {
@@ -74,12 +74,19 @@ class Database:
             },
         )
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._without_transactions = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """A session whose changes are thrown away at the end."""
         async with self._sessions() as session:
             yield session
+
+    @asynccontextmanager
+    async def glancing(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for one statement that only reads: no transaction is begun around it."""
+        async with self._without_transactions.connect() as connection:
+            yield connection
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
@@ -171,6 +178,14 @@ async def driver_connection(session: AsyncSession) -> Any:
     return driver
 
 
+async def fetch(session: AsyncSession, statement: str, *values: Any) -> list[Any]:
+    """The rows of a statement in the driver's own words (`$1`), for thousands of them: SQLAlchemy's rows cost as much
+    as reading them does. Ask for JSON as text."""
+    driver = await driver_connection(session)
+    rows: list[Any] = await driver.fetch(statement, *values)
+    return rows
+
+
 async def try_lock(session: AsyncSession, *name: str | UUID) -> bool:
     """Take the advisory lock of that name until the transaction ends; False when somebody else holds it."""
     return bool(
@@ -181,6 +196,16 @@ async def try_lock(session: AsyncSession, *name: str | UUID) -> bool:
 async def lock(session: AsyncSession, *name: str | UUID) -> None:
     """Wait for the advisory lock of that name and hold it until the transaction ends."""
     await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _lock_key(*name)})
+
+
+async def lock_all(session: AsyncSession, what: str, ids: Iterable[UUID]) -> None:
+    """Take `lock(session, what, id)` of many ids, in an order in which nobody who does the same waits in a circle."""
+    keys = sorted({_lock_key(what, id_) for id_ in ids})
+    if keys:
+        await session.execute(
+            text("SELECT pg_advisory_xact_lock(key) FROM (SELECT unnest(CAST(:keys AS bigint[])) AS key) AS k"),
+            {"keys": keys},
+        )
 
 
 def _lock_key(*name: str | UUID) -> int:

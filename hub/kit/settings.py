@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from hub.kit.errors import SettingsInvalid
@@ -50,6 +50,30 @@ class Settings(BaseSettings):
     graphiql: bool = Field(True, description="Serve the GraphiQL explorer at /graphql.")
     introspection: bool = Field(True, description="Answer introspection queries.")
     cors_origins: list[str] = Field(default_factory=list, description="Origins that browsers may call from.")
+    oidc_issuer: str | None = Field(
+        None, description="OpenID Connect provider whose tokens are accepted, e.g. https://login.example/realms/cs."
+    )
+    oidc_audience: str | None = Field(None, description="What the provider's tokens must be made for (`aud`).")
+    oidc_role_claim: str = Field("roles", description="The claim that says the role; dots lead into nested claims.")
+    oidc_roles: dict[str, str] = Field(
+        default_factory=dict,
+        description='The role of each value of that claim, as JSON, e.g. {"cs-team": "csm"}. Unset: the roles by name.',
+    )
+    oidc_name_claim: str = Field(
+        "email", description="The claim that names the person: in the audit log, and as owner."
+    )
+    own_accounts_only: bool = Field(
+        False, description="A csm who signs in sees only the accounts whose owner they are, by that name."
+    )
+    trusted_documents: Path | None = Field(
+        None, description="Folder of .graphql files, or JSON file {id: text}, that clients may name by their digest."
+    )
+    ad_hoc_queries: Literal["all", "permitted", "none"] = Field(
+        "all", description="Who may ask what is no trusted document: all, keys made with --ad-hoc, or none."
+    )
+    points_per_second: int | None = Field(
+        None, ge=10, description="What a key may ask for, in points of cost each second; a minute's worth at once."
+    )
     private_targets: bool = Field(
         False, description="Outgoing webhooks may go to private and loopback addresses, and without TLS."
     )
@@ -71,6 +95,19 @@ class Settings(BaseSettings):
         if url is not None and not url.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("write redis://HOST:PORT/DB, rediss://HOST:PORT/DB or unix:///path/to/socket?db=DB")
         return url
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _private_way(cls, issuer: str | None) -> str | None:
+        if issuer is not None and not issuer.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
+            raise ValueError("write https://…; plain http is for a provider on this machine")
+        return issuer
+
+    @model_validator(mode="after")
+    def _an_audience(self) -> Settings:
+        if self.oidc_issuer is not None and not self.oidc_audience:
+            raise ValueError("HUB_OIDC_ISSUER needs HUB_OIDC_AUDIENCE: else tokens made for others would be accepted")
+        return self
 
     @property
     def embedded(self) -> bool:

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Index, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -67,6 +68,23 @@ async def mark(session: AsyncSession, list_name: str, keys: Iterable[str], *, du
             "ELSE work_item.due_at END"
         ),
         {"list": list_name, "keys": unique, "due_at": due_at},
+    )
+    nudge(session, list_name)
+
+
+async def mark_selected(
+    session: AsyncSession, list_name: str, query: str, parameters: Mapping[str, Any], *, due_at: datetime
+) -> None:
+    """Put the keys on a list that a query gives as `key` (it may name `:list`); otherwise as `mark`. One statement."""
+    await session.execute(
+        text(
+            f"INSERT INTO work_item (list, key, due_at, generation, attempts) SELECT :list, key, :due_at, 1, 0 "
+            f'FROM ({query}) AS selected ORDER BY key COLLATE "C" '
+            "ON CONFLICT (list, key) DO UPDATE SET generation = work_item.generation + 1, "
+            "due_at = CASE WHEN work_item.settling_since IS NULL THEN LEAST(work_item.due_at, excluded.due_at) "
+            "ELSE work_item.due_at END"
+        ),
+        {"list": list_name, "due_at": due_at, **parameters},
     )
     nudge(session, list_name)
 
@@ -218,18 +236,32 @@ async def postpone(session: AsyncSession, claimed: Claim, *, until: datetime, er
 
     An entry that was marked again since the claim stays due: what the mark asked for is not put off.
     """
+    await postpone_each(session, {claimed: (until, error)})
+
+
+async def postpone_each(session: AsyncSession, claimed: Mapping[Claim, tuple[datetime, str | None]]) -> None:
+    """The same for many entries, each with its own time and error, in one statement."""
+    if not claimed:
+        return
+    # In the order in which marks take them, so that the two never wait for each other in a circle.
+    ordered = sorted(claimed, key=lambda claim: (claim.list, claim.key))
     await session.execute(
         text(
-            "UPDATE work_item SET leased_until = NULL, last_error = :error, "
-            "due_at = CASE WHEN generation = :generation THEN :until ELSE due_at END "
-            "WHERE list = :list AND key = :key"
+            "WITH given AS (SELECT w.list, w.key, g.gen, g.until, g.error FROM work_item w JOIN "
+            "unnest(CAST(:lists AS text[]), CAST(:keys AS text[]), CAST(:generations AS bigint[]), "
+            "CAST(:untils AS timestamptz[]), CAST(:errors AS text[])) AS g(list, key, gen, until, error) "
+            "ON w.list = g.list AND w.key = g.key "
+            'ORDER BY w.list COLLATE "C", w.key COLLATE "C" FOR UPDATE OF w) '
+            "UPDATE work_item w SET leased_until = NULL, last_error = given.error, "
+            "due_at = CASE WHEN w.generation = given.gen THEN given.until ELSE w.due_at END "
+            "FROM given WHERE w.list = given.list AND w.key = given.key"
         ),
         {
-            "list": claimed.list,
-            "key": claimed.key,
-            "generation": claimed.generation,
-            "until": until,
-            "error": error,
+            "lists": [claim.list for claim in ordered],
+            "keys": [claim.key for claim in ordered],
+            "generations": [claim.generation for claim in ordered],
+            "untils": [claimed[claim][0] for claim in ordered],
+            "errors": [claimed[claim][1] for claim in ordered],
         },
     )
 

@@ -11,6 +11,7 @@ import polars as pl
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.kit.db import driver_connection
+from hub.kit.ids import read_id
 from hub.measures.changes import compile_next_change, moves_daily
 from hub.measures.days import ACCOUNT, MOMENT, days_frame
 from hub.measures.evidence import compile_evidence
@@ -84,7 +85,7 @@ async def next_changes(
     statement = compile_next_change(measures_read(catalogue), _question(account_ids, as_of, None))
     driver = await driver_connection(session)
     rows = await driver.fetch(statement.text, *statement.parameters)
-    return {UUID(account_id): moment for account_id, moment in rows if moment is not None}
+    return {read_id(account_id): moment for account_id, moment in rows if moment is not None}
 
 
 def daily_measures(catalogue: Catalogue) -> list[str]:

@@ -1,12 +1,17 @@
 """What plays tell the rest of the house: a fact on the account's timeline, and a row of the outbox.
 
-Both are written in the transaction that makes them true. Everything says which run caused it: a fact that a run brought
-about never starts the same play on the same account again.
+Both are written in the transaction that makes them true; inside `gathered` they are written together, at the cost of
+three statements whatever their number. Everything says which run caused it: a fact that a run brought about never
+starts the same play on the same account again.
 """
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,7 +20,47 @@ from hub.connections.service import Emitted
 from hub.kit import outbox
 from hub.plays.model import Run, RunStatus, Task
 from hub.sdk import Subject
-from hub.timeline.service import append_fact
+from hub.timeline.service import Fact, append_facts
+
+_GATHERED: Final = "plays.gathered"
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What is to be written at the end of a block."""
+
+    told: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    recorded: list[Fact] = field(default_factory=list)
+
+
+@asynccontextmanager
+async def gathered(session: AsyncSession, *, now: datetime) -> AsyncIterator[None]:
+    """Write what is announced in the block together, at its end; nothing when it raises."""
+    found = session.info[_GATHERED] = _Gathered()
+    try:
+        yield
+    finally:
+        del session.info[_GATHERED]
+    await outbox.append_all(session, found.told, now=now)
+    if found.recorded:
+        await append_facts(session, found.recorded, now=now)
+
+
+async def _tell(session: AsyncSession, topic: str, payload: dict[str, Any], *, now: datetime) -> None:
+    told = (topic, payload["account_id"], payload)
+    waiting: _Gathered | None = session.info.get(_GATHERED)
+    if waiting is None:
+        await outbox.append_all(session, [told], now=now)
+    else:
+        waiting.told.append(told)
+
+
+async def _record(session: AsyncSession, fact: Fact, *, now: datetime) -> None:
+    waiting: _Gathered | None = session.info.get(_GATHERED)
+    if waiting is None:
+        await append_facts(session, [fact], now=now)
+    else:
+        waiting.recorded.append(fact)
 
 
 async def run_started(session: AsyncSession, run: Run, *, now: datetime) -> None:
@@ -54,16 +99,18 @@ async def notice_given(
         "said": said,
         "caused_by_run": str(run.id),
     }
-    await outbox.append(session, "notice.given", str(run.account_id), payload, now=now)
-    await append_fact(
+    await _tell(session, "notice.given", payload, now=now)
+    await _record(
         session,
-        run.account_id,
-        "notice.given",
-        occurred_at=now,
-        natural_key=f"notice.given:{run.id}:{step}",
-        title=said,
-        attributes={"play": run.play, "to": recipient},
-        caused_by_run=run.id,
+        Fact(
+            run.account_id,
+            "notice.given",
+            occurred_at=now,
+            natural_key=f"notice.given:{run.id}:{step}",
+            title=said,
+            attributes={"play": run.play, "to": recipient},
+            caused_by_run=run.id,
+        ),
         now=now,
     )
 
@@ -88,16 +135,18 @@ async def action_done(
     now: datetime,
 ) -> None:
     """An action was carried out: the event that its connector declares, on the timeline."""
-    await append_fact(
+    await _record(
         session,
-        run.account_id,
-        emitted.kind,
-        occurred_at=emitted.occurred_at,
-        natural_key=emitted.natural_key,
-        title=title,
-        attributes={"play": run.play, **emitted.attributes},
-        people=[source_person_id] if source_person_id else [],
-        caused_by_run=run.id,
+        Fact(
+            run.account_id,
+            emitted.kind,
+            occurred_at=emitted.occurred_at,
+            natural_key=emitted.natural_key,
+            title=title,
+            attributes={"play": run.play, **emitted.attributes},
+            people=[source_person_id] if source_person_id else [],
+            caused_by_run=run.id,
+        ),
         now=now,
     )
 
@@ -112,20 +161,22 @@ async def _tell_run(session: AsyncSession, topic: str, run: Run, *, problem: str
         "problem": problem,
         "caused_by_run": str(run.id),
     }
-    await outbox.append(session, topic, str(run.account_id), payload, now=now)
+    await _tell(session, topic, payload, now=now)
 
 
 async def _record_run(session: AsyncSession, kind: str, run: Run, title: str, *, now: datetime) -> None:
-    await append_fact(
+    await _record(
         session,
-        run.account_id,
-        kind,
-        occurred_at=now,
-        natural_key=f"{kind}:{run.id}",
-        title=title,
-        attributes={"play": run.play},
-        subject=Subject("run", str(run.id), state=run.status, attributes={"play": run.play}),
-        caused_by_run=run.id,
+        Fact(
+            run.account_id,
+            kind,
+            occurred_at=now,
+            natural_key=f"{kind}:{run.id}",
+            title=title,
+            attributes={"play": run.play},
+            subject=Subject("run", str(run.id), state=run.status, attributes={"play": run.play}),
+            caused_by_run=run.id,
+        ),
         now=now,
     )
 
@@ -138,17 +189,19 @@ async def _tell_task(session: AsyncSession, kind: str, task: Task, *, now: datet
         "status": task.status,
         "caused_by_run": task.run_id and str(task.run_id),
     }
-    await outbox.append(session, kind, str(task.account_id), payload, now=now)
+    await _tell(session, kind, payload, now=now)
     attributes = {"owner": task.owner, "due_at": task.due_at and task.due_at.isoformat(), "outcome": task.outcome}
-    await append_fact(
+    await _record(
         session,
-        task.account_id,
-        kind,
-        occurred_at=now,
-        natural_key=f"{kind}:{task.id}",
-        title=task.title,
-        attributes=attributes,
-        subject=Subject("task", str(task.id), state=task.status, attributes={"title": task.title, **attributes}),
-        caused_by_run=task.run_id,
+        Fact(
+            task.account_id,
+            kind,
+            occurred_at=now,
+            natural_key=f"{kind}:{task.id}",
+            title=task.title,
+            attributes=attributes,
+            subject=Subject("task", str(task.id), state=task.status, attributes={"title": task.title, **attributes}),
+            caused_by_run=task.run_id,
+        ),
         now=now,
     )

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, assert_never
+from typing import Any, TypeAlias, assert_never
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hub.accounts.model import Account
 from hub.blueprint import service as blueprints
 from hub.connections import registry
 from hub.connections.model import ActionStatus
-from hub.connections.service import Emitted, perform
+from hub.connections.service import ActionOutcome, Emitted, Request, perform_all
 from hub.kit.errors import HubError, Invalid
 from hub.kit.runtime import Kit
 from hub.plays import announcements, touches
-from hub.plays.audience import account_of, names_for, people_at, source_of
+from hub.plays.audience import account_of, names_for, people_at, sources_of
 from hub.plays.budget import ContactBudget, Wait
 from hub.plays.decisions import (
+    Somebody,
     address,
     addressed,
     call_key,
@@ -35,9 +38,19 @@ from hub.sdk import Action
 
 
 @dataclass(frozen=True, slots=True)
+class Asking:
+    """A run whose current step asks a vendor for something."""
+
+    run: Run
+    row: RunStep
+    step: ActionStep
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """Something to ask a vendor for, with its idempotency key."""
 
+    run_id: UUID
     step: int
     recipient: str
     connection: str
@@ -57,22 +70,73 @@ class Answer:
     emits: Emitted | None = None
 
 
-async def write_calls(session: AsyncSession, run: Run, row: RunStep, step: ActionStep, *, now: datetime) -> None:
-    """Decide whom the step addresses and with which words, before anybody is asked for anything."""
-    try:
-        calls, problem = await _inputs(session, run, step)
-    except HubError as error:
-        row.status, row.problem, row.started_at, row.finished_at = StepStatus.FAILED, str(error), now, now
+async def next_calls(
+    session: AsyncSession, asking: Sequence[Asking], *, now: datetime
+) -> dict[UUID, Sequence[Call] | Wait]:
+    """The calls that each run may make now; or, when all that are left wait for the contact budget, until when. A run
+    that has none left has its step settled, and is left out.
+
+    The caller holds the lock `touches` of every account. At most ten statements, whatever the number of runs.
+    """
+    await _write_calls(session, [one for one in asking if one.row.status == StepStatus.PENDING], now)
+    written = [one for one in asking if one.row.status == StepStatus.WAITING]
+    if not written:
+        return {}
+    calls = await _calls_of(session, [(one.run.id, one.row.index) for one in written])
+    waits = await _places_in_budget(session, written, calls, now)
+    found: dict[UUID, Sequence[Call] | Wait] = {}
+    for one in written:
+        of_step = calls[one.run.id, one.row.index]
+        pending = [call for call in of_step if call.status == CallStatus.PENDING]
+        open_ = [_to_make(one, call) for call in pending if _key(call) not in waits]
+        if open_:
+            found[one.run.id] = open_
+        elif pending:
+            found[one.run.id] = min((waits[_key(call)] for call in pending), key=lambda wait: wait.until)
+        else:
+            _settle_calls(one.row, of_step, now)
+    return found
+
+
+def _to_make(one: Asking, call: StepCall) -> Call:
+    key = call_key(one.run.id, call.step, call.recipient, call.round)
+    step = one.step
+    return Call(one.run.id, call.step, call.recipient, step.connection_name, step.action_name, call.input, key)
+
+
+_Key: TypeAlias = tuple[UUID, int, str]
+
+
+def _key(call: StepCall) -> _Key:
+    return call.run_id, call.step, call.recipient
+
+
+async def _write_calls(session: AsyncSession, asking: Sequence[Asking], now: datetime) -> None:
+    """Decide whom each step addresses and with which words, before anybody is asked for anything."""
+    if not asking:
         return
-    if not calls:
-        row.status, row.problem, row.started_at, row.finished_at = StepStatus.SKIPPED, problem, now, now
-        return
-    await session.execute(
-        insert(StepCall),
-        [
+    accounts = {one.run.id: await account_of(session, one.run.account_id) for one in asking}
+    people = await people_at(
+        session,
+        {accounts[one.run.id].id for one in asking if one.step.to is not None or one.run.person_id is not None},
+    )
+    rows = []
+    for one in asking:
+        account = accounts[one.run.id]
+        one.row.started_at = now
+        try:
+            calls, problem = _inputs(one, account, people.get(account.id, ()))
+        except HubError as error:
+            one.row.status, one.row.problem, one.row.finished_at = StepStatus.FAILED, str(error), now
+            continue
+        if not calls:
+            one.row.status, one.row.problem, one.row.finished_at = StepStatus.SKIPPED, problem, now
+            continue
+        one.row.status = StepStatus.WAITING
+        rows += [
             {
-                "run_id": run.id,
-                "step": row.index,
+                "run_id": one.run.id,
+                "step": one.row.index,
                 "recipient": str(person_id or ""),
                 "person_id": person_id,
                 "input": filled,
@@ -80,20 +144,21 @@ async def write_calls(session: AsyncSession, run: Run, row: RunStep, step: Actio
                 "attempts": 0,
             }
             for person_id, filled in calls
-        ],
-    )
-    row.status, row.started_at = StepStatus.WAITING, now
+        ]
+    if rows:
+        await session.execute(insert(StepCall), rows)
 
 
-async def _inputs(
-    session: AsyncSession, run: Run, step: ActionStep
+def _inputs(
+    one: Asking, account: Account, at_account: Sequence[Somebody]
 ) -> tuple[list[tuple[UUID | None, dict[str, Any]]], str | None]:
     """What the action is given for each person it reaches (or once), and, when that is nobody, why."""
+    run, step = one.run, one.step
     declared = declared_action(step)
-    account = await account_of(session, run.account_id)
     if step.to is None:
-        return [(None, render(step.input, names_for(run, account)))], None
-    people = addressed(step.to, await people_at(session, account.id))
+        subject = next((person for person in at_account if person.id == run.person_id), None)
+        return [(None, render(step.input, names_for(run, account, subject)))], None
+    people = [person for person in addressed(step.to, at_account) if run.person_id in (None, person.id)]
     if not people:
         return [], nobody_addressed(step.to)
     fields = declared.input.model_fields
@@ -105,48 +170,63 @@ async def _inputs(
     ], nobody_reached(len(people), fields, step.input)
 
 
-async def open_call(session: AsyncSession, run: Run, step: ActionStep, *, now: datetime) -> Call | Wait | None:
-    """The next call of the current step that may be made; or, when all that are left wait for the contact budget, until
-    when. A call that has waited longer than the budget's patience is dropped, and says so."""
+async def _calls_of(
+    session: AsyncSession, steps: Sequence[tuple[UUID, int]]
+) -> defaultdict[tuple[UUID, int], list[StepCall]]:
+    """The calls of steps, in a steady order."""
     found = await session.execute(
         select(StepCall)
-        .where(StepCall.run_id == run.id, StepCall.step == run.step, StepCall.status == CallStatus.PENDING)
-        .order_by(StepCall.recipient)
+        .where(tuple_(StepCall.run_id, StepCall.step).in_(steps))
+        .order_by(StepCall.run_id, StepCall.step, StepCall.recipient)
+        .execution_options(populate_existing=True)
     )
-    soonest: Wait | None = None
+    calls: defaultdict[tuple[UUID, int], list[StepCall]] = defaultdict(list)
     for call in found.scalars():
-        wait = await _place_in_budget(session, run, step, call, now)
-        if wait is None:
-            key = call_key(run.id, call.step, call.recipient, call.round)
-            return Call(call.step, call.recipient, step.connection_name, step.action_name, call.input, key)
-        if call.status == CallStatus.PENDING and (soonest is None or wait.until < soonest.until):
-            soonest = wait
-    return soonest
+        calls[call.run_id, call.step].append(call)
+    return calls
 
 
-async def _place_in_budget(
-    session: AsyncSession, run: Run, step: ActionStep, call: StepCall, now: datetime
-) -> Wait | None:
-    """Take a place in the contact budget for a call that is a touch; why not and until when, if there is none."""
-    if call.person_id is None or not declared_action(step).touch:
-        return None
+async def _places_in_budget(
+    session: AsyncSession,
+    asking: Sequence[Asking],
+    calls: Mapping[tuple[UUID, int], Sequence[StepCall]],
+    now: datetime,
+) -> dict[_Key, Wait]:
+    """Take a place in the contact budget for each call that is a touch; why not and until when, if there is none. A
+    call that has waited longer than the budget's patience is dropped, and says so."""
+    wanted = [
+        touches.Wanted(one.run, call, one.step)
+        for one in asking
+        for call in calls[one.run.id, one.row.index]
+        if call.status == CallStatus.PENDING and call.person_id is not None and declared_action(one.step).touch
+    ]
+    if not wanted:
+        return {}
     section = (await blueprints.current(session)).section("contact_budget", ContactBudget)
-    wait = await touches.take(session, section, run, call, step, now)
-    if wait is None:
-        call.waiting_since = None
-        return None
-    patient_until = (call.waiting_since or now) + section.patience
-    if wait.never or patient_until <= now:
-        call.status, call.finished_at, call.waiting_since = CallStatus.DROPPED, now, None
-        call.problem = f"Dropped: {wait.why}"
-        return wait
-    call.waiting_since, call.problem = call.waiting_since or now, wait.why
-    return Wait(min(wait.until, patient_until), wait.why)
+    refused = await touches.take(session, section, wanted, now)
+    waits: dict[_Key, Wait] = {}
+    for one in wanted:
+        call, wait = one.call, refused.get(one.key)
+        if wait is None:
+            call.waiting_since = None
+            continue
+        patient_until = (call.waiting_since or now) + section.patience
+        if wait.never or patient_until <= now:
+            call.status, call.finished_at, call.waiting_since = CallStatus.DROPPED, now, None
+            call.problem = f"Dropped: {wait.why}"
+        else:
+            call.waiting_since, call.problem = call.waiting_since or now, wait.why
+            waits[_key(call)] = Wait(min(wait.until, patient_until), wait.why)
+    return waits
 
 
-async def make(kit: Kit, call: Call) -> Answer:
-    """Ask the vendor. The same key again is the same effect, or an honest "unknown"."""
-    outcome = await perform(kit, call.connection, call.action, call.input, key=call.key)
+async def make(kit: Kit, calls: Sequence[Call]) -> list[Answer]:
+    """Ask the vendors. The same key again is the same effect, or an honest "unknown"."""
+    outcomes = await perform_all(kit, [Request(call.connection, call.action, call.input, call.key) for call in calls])
+    return [_answer(kit, call, outcome) for call, outcome in zip(calls, outcomes, strict=True)]
+
+
+def _answer(kit: Kit, call: Call, outcome: ActionOutcome) -> Answer:
     match outcome.status:
         case ActionStatus.DONE:
             return Answer(call, CallStatus.DONE, emits=outcome.emits)
@@ -160,68 +240,63 @@ async def make(kit: Kit, call: Call) -> Answer:
             assert_never(outcome.status)
 
 
-async def note(session: AsyncSession, run: Run, step: ActionStep, answer: Answer, *, now: datetime) -> None:
-    """Write down what came of a call, even of a run that was canceled meanwhile."""
-    call = answer.call
-    updated = await session.execute(
-        update(StepCall)
-        .where(
-            StepCall.run_id == run.id,
-            StepCall.step == call.step,
-            StepCall.recipient == call.recipient,
-            StepCall.status == CallStatus.PENDING,
-        )
-        .values(
-            status=answer.status,
-            problem=answer.problem,
-            attempts=StepCall.attempts + 1,
-            waiting_since=None,
-            finished_at=None if answer.status is CallStatus.PENDING else now,
-        )
-        .returning(StepCall.person_id)
-    )
-    noted = updated.one_or_none()
-    if noted is None:
+async def note(
+    session: AsyncSession,
+    runs: Mapping[UUID, Run],
+    rows: Mapping[tuple[UUID, int], RunStep],
+    answers: Sequence[Answer],
+    *,
+    now: datetime,
+) -> None:
+    """Write down what came of calls, even of a run that was canceled meanwhile; the caller holds the runs. A few
+    statements, whatever their number."""
+    if not answers:
         return
-    await session.execute(
-        update(RunStep)
-        .where(RunStep.run_id == run.id, RunStep.index == call.step)
-        .values(attempts=RunStep.attempts + 1, problem=answer.problem)
-    )
-    await _leave_traces(session, run, step, answer, noted.person_id, now)
+    steps = list({(answer.call.run_id, answer.call.step) for answer in answers})
+    calls = {_key(call): call for of_step in (await _calls_of(session, steps)).values() for call in of_step}
+    noted = []
+    for answer in answers:
+        call = calls[answer.call.run_id, answer.call.step, answer.call.recipient]
+        if call.status != CallStatus.PENDING:
+            continue
+        call.status, call.problem, call.waiting_since = answer.status, answer.problem, None
+        call.attempts += 1
+        call.finished_at = None if answer.status is CallStatus.PENDING else now
+        row = rows[call.run_id, call.step]
+        row.attempts, row.problem = row.attempts + 1, answer.problem
+        noted.append((answer, call))
+    await _leave_traces(session, runs, noted, now)
 
 
 async def _leave_traces(
-    session: AsyncSession, run: Run, step: ActionStep, answer: Answer, person_id: UUID | None, now: datetime
+    session: AsyncSession, runs: Mapping[UUID, Run], noted: Sequence[tuple[Answer, StepCall]], now: datetime
 ) -> None:
-    """The event of a call that was made; the touch is taken back when it is certain that nobody was touched. An
+    """The events of calls that were made; the touch is taken back when it is certain that nobody was touched. An
     unclear one counts: it may have happened."""
-    if answer.status is CallStatus.FAILED and person_id:
-        await touches.take_back(session, run.id, answer.call.step, person_id)
-    if answer.emits is not None:
-        title = answer.call.input.get("title") or answer.call.input.get("subject")
-        source_person = await source_of(session, person_id) if person_id else None
-        await announcements.action_done(
-            session,
-            run,
-            answer.emits,
-            source_person_id=source_person,
-            title=title if isinstance(title, str) else None,
-            now=now,
-        )
+    for answer, call in noted:
+        if answer.status is CallStatus.FAILED and call.person_id:
+            await touches.take_back(session, call.run_id, call.step, call.person_id, call.round)
+    people = {call.person_id for answer, call in noted if answer.emits is not None and call.person_id}
+    sources = await sources_of(session, people) if people else {}
+    for answer, call in noted:
+        if answer.emits is not None:
+            title = answer.call.input.get("title") or answer.call.input.get("subject")
+            await announcements.action_done(
+                session,
+                runs[call.run_id],
+                answer.emits,
+                source_person_id=sources.get(call.person_id) if call.person_id else None,
+                title=title if isinstance(title, str) else None,
+                now=now,
+            )
 
 
-async def settle_calls(session: AsyncSession, row: RunStep, *, now: datetime) -> None:
+def _settle_calls(row: RunStep, calls: Sequence[StepCall], now: datetime) -> None:
     """Every call has ended: the step ends with the worst of them, and says what went wrong."""
-    found = await session.execute(
-        select(StepCall.status, StepCall.problem)
-        .where(StepCall.run_id == row.run_id, StepCall.step == row.index)
-        .order_by(StepCall.recipient)
-    )
-    calls = [(CallStatus(status), problem) for status, problem in found]
-    row.status = settle([status for status, _ in calls])
-    row.problem = _first_problem(calls)
-    row.result = {"calls": len(calls), "done": sum(status is CallStatus.DONE for status, _ in calls)}
+    ended = [(CallStatus(call.status), call.problem) for call in calls]
+    row.status = settle([status for status, _ in ended])
+    row.problem = _first_problem(ended)
+    row.result = {"calls": len(ended), "done": sum(status is CallStatus.DONE for status, _ in ended)}
     row.finished_at = now
 
 

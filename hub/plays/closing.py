@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.plays.model import CallStatus, RunStep, StepCall, StepStatus, Task, TaskStatus
+from hub.plays.model import CallStatus, RunStep, StepCall, StepStatus, Task, TaskKind, TaskStatus
+
+SWITCHED_OFF: Final = "switched_off"
+"""Why a run ends whose play was switched off, as its `ending` says it."""
 
 
-async def close_run(session: AsyncSession, run_id: UUID, reason: str, *, by: str, now: datetime) -> None:
-    """Cancel the open tasks of a run, leave out the steps that are not over, and give up its wait for the budget."""
+class OpenTasks(StrEnum):
+    """What becomes of the open tasks of a play that is switched off."""
+
+    LEAVE = "leave"
+    CLOSE = "close"
+
+
+async def close_run(
+    session: AsyncSession, run_id: UUID, reason: str, *, by: str, now: datetime, leaves_tasks: bool = False
+) -> None:
+    """Leave out the steps of a run that are not over, give up its wait for the budget, and cancel its open tasks unless
+    it `leaves_tasks`: then whoever has them may finish them. A question that nobody waits for any more is canceled
+    either way."""
+    canceled = update(Task).where(Task.run_id == run_id, Task.status == TaskStatus.OPEN)
+    if leaves_tasks:
+        canceled = canceled.where(Task.kind == TaskKind.APPROVAL)
     await session.execute(
-        update(Task)
-        .where(Task.run_id == run_id, Task.status == TaskStatus.OPEN)
-        .values(status=TaskStatus.CANCELED, completed_at=now, completed_by=by, outcome=reason)
+        canceled.values(status=TaskStatus.CANCELED, completed_at=now, completed_by=by, outcome=reason)
     )
     over = (StepStatus.DONE, StepStatus.SKIPPED)
     await session.execute(

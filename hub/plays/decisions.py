@@ -29,6 +29,7 @@ from hub.plays.trigger_kinds import (
     AlertOpened,
     BandChanged,
     ByHand,
+    Calendar,
     EventRecorded,
     MilestoneOverdue,
     MilestoneReached,
@@ -63,8 +64,8 @@ def occurrence_of(trigger: Trigger, topic: str, payload: Mapping[str, Any]) -> s
         case MilestoneOverdue():
             fits = topic == "milestone.overdue" and payload["milestone"] == trigger.milestone_overdue
             return _milestone("overdue", payload) if fits else None
-        case RuleEntered() | RuleExited() | EventRecorded() | Scheduled() | ByHand():
-            return None  # the first four are looked for when an account is looked at: see `following`
+        case RuleEntered() | RuleExited() | EventRecorded() | Scheduled() | Calendar() | ByHand():
+            return None  # all but the last one are looked for when an account is looked at: see `following`
         case _:
             assert_never(trigger)
 
@@ -226,7 +227,9 @@ def next_move(step: Step, status: StepStatus, due_at: datetime | None, now: date
             return _continue(step, due_at, now)
         case StepStatus.DONE | StepStatus.SKIPPED:
             return GoOn()
-        case StepStatus.FAILED | StepStatus.UNKNOWN:
+        case StepStatus.FAILED:
+            return GoOn() if step.on_failure else Hold()
+        case StepStatus.UNKNOWN:
             return Hold()
         case _:
             assert_never(status)

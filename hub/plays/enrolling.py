@@ -1,13 +1,14 @@
 """Enrolling accounts in plays: once for each occurrence of the trigger, and only where the play wants them.
 
-A run is unique by (play, account, occurrence): the database, not a check, makes a second enrolment for one occurrence
-impossible. It keeps the definition it was started with, so a changed blueprint changes no run that is under way.
+A run is unique by (play, account or person, occurrence): the database, not a check, makes a second enrolment for one
+occurrence impossible. It keeps the definition it was started with, so a changed blueprint changes no run that is under
+way.
 Whether an account belongs to the holdout is decided and written here, before anybody is touched.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -24,12 +25,14 @@ from hub.kit.errors import NotFound
 from hub.kit.ids import new_id
 from hub.plays import announcements
 from hub.plays.asking import ask
-from hub.plays.audience import account_of
-from hub.plays.decisions import occurrence_of
-from hub.plays.model import Run, RunStatus, RunStep, StepStatus
+from hub.plays.audience import account_of, people_at
+from hub.plays.chains import BEGINNING, Link, beyond, link_of, tell
+from hub.plays.decisions import addressed, occurrence_of
+from hub.plays.model import Run, RunStatus, RunStep, StepStatus, SwitchState
 from hub.plays.section import Play, Plays
-from hub.plays.starting import Earlier, is_held_out, why_not
+from hub.plays.starting import ALIVE, Earlier, is_held_out, why_not
 from hub.plays.step_kinds import kind_of, program
+from hub.plays.switches import put_aside, state_of
 
 TO_ADVANCE: Final = "runs_to_advance"
 """The work list of runs that have something to do; its keys are their ids."""
@@ -47,23 +50,73 @@ async def enrol_if_wanted(
     trigger: Mapping[str, Any],
     *,
     now: datetime,
-) -> Run | None:
+) -> list[Run]:
     """Start a play on an account for an occurrence of its trigger, unless the play says otherwise: it is started for
-    this occurrence already, comes too often, meets a play that it is not to meet, or is for others.
+    this occurrence already, comes too often, meets a play that it is not to meet, or is for others. Where it is paused,
+    the occurrence is kept for when it goes on; where it is off, it is not.
 
-    Raises `NotFound` when the blueprint has no such play.
+    Returns the run, or one for each person where the play is for people. Raises `NotFound` when the blueprint has no
+    such play.
     """
     definition = definition_of(blueprint, play)
+    match await state_of(session, play):
+        case SwitchState.OFF:
+            return []
+        case SwitchState.PAUSED:
+            await put_aside(session, play, account_id, occurrence, trigger, now)
+            return []
+        case SwitchState.ON:
+            pass
+    link = await link_of(session, play, account_id, trigger, now)
+    if (why := beyond(link)) is not None:
+        await tell(session, play, account_id, why, link, now)
+        return []
+    earlier: list[Earlier] = []
     if definition.frequency is not None or definition.cool_down is not None or definition.not_with:
         await lock(session, "plays", account_id)  # two occurrences at once must not both see that there is no run yet
         earlier = await _earlier(session, play, definition, account_id)
-        if why_not(play, definition, earlier, now) is not None:
-            return None
-    if definition.audience is not None:
+    people = await _whom(session, definition, account_id)
+    wanted = [person for person in people if why_not(play, definition, _met(earlier, play, person), now) is None]
+    if wanted and definition.audience is not None:
         held = await ask(session, blueprint, definition.audience, account_id, now)
         if not held.holds:
-            return None
-    return await enrol(session, blueprint, play, account_id, occurrence, trigger, now=now)
+            return []
+    runs = [
+        await enrol(session, blueprint, play, account_id, occurrence, trigger, now=now, person_id=person, link=link)
+        for person in wanted
+    ]
+    return [run for run in runs if run is not None]
+
+
+async def enrol_by_hand(
+    session: AsyncSession,
+    blueprint: Blueprint,
+    play: str,
+    account_id: UUID,
+    occurrence: str,
+    trigger: Mapping[str, Any],
+    *,
+    now: datetime,
+) -> list[Run]:
+    """Start a play because a person wants it, whomever it leaves out by itself; nobody is held out."""
+    definition = definition_of(blueprint, play)
+    runs = [
+        await enrol(session, blueprint, play, account_id, occurrence, trigger, now=now, person_id=person)
+        for person in await _whom(session, definition, account_id)
+    ]
+    return [run for run in runs if run is not None]
+
+
+async def _whom(session: AsyncSession, play: Play, account_id: UUID) -> list[UUID | None]:
+    """The account (None), or each of the people that the play is for."""
+    if play.each is None:
+        return [None]
+    return [person.id for person in addressed(play.each, (await people_at(session, [account_id]))[account_id])]
+
+
+def _met(earlier: Sequence[Earlier], play: str, person: UUID | None) -> list[Earlier]:
+    """The earlier runs that count: of the play itself those for the same person, of others all on the account."""
+    return [run for run in earlier if run.play != play or run.person_id == person]
 
 
 async def enrol(
@@ -75,8 +128,11 @@ async def enrol(
     trigger: Mapping[str, Any],
     *,
     now: datetime,
+    person_id: UUID | None = None,
+    link: Link = BEGINNING,
 ) -> Run | None:
-    """Start a play on an account, once for each occurrence; None when it was started for this one already.
+    """Start a play on an account, or for a person there, once for each occurrence; None when that was so
+    already.
 
     An account of the holdout gets a run in which nothing happens. `trigger` is kept with the run: what started it.
     Raises `NotFound` when the blueprint has no such play.
@@ -88,6 +144,7 @@ async def enrol(
         "id": new_id(),
         "play": play,
         "account_id": account_id,
+        "person_id": person_id,
         "occurrence": occurrence,
         "status": RunStatus.HOLDOUT if left_out else RunStatus.RUNNING,
         "step": 0,
@@ -96,6 +153,8 @@ async def enrol(
         "definition": definition.model_dump(mode="json", by_alias=True),
         "blueprint_version": blueprint.version,
         "priority": definition.priority,
+        "caused_by": link.caused_by,
+        "depth": link.depth,
         "goal_by": now + definition.goal.within if definition.goal else None,
         "started_at": now,
         "updated_at": now,
@@ -104,7 +163,7 @@ async def enrol(
     written = await session.execute(
         upsert(Run)
         .values(values)
-        .on_conflict_do_nothing(index_elements=["play", "account_id", "occurrence"])
+        .on_conflict_do_nothing(index_elements=["play", "account_id", "person_id", "occurrence"])
         .returning(Run.id)
     )
     run_id = written.scalar()
@@ -133,11 +192,11 @@ async def enrol_for_fact(session: AsyncSession, topic: str, payload: Mapping[str
     occurrences.pop(await causing_play(session, payload.get("caused_by_run")), None)
     account = await account_of(session, UUID(payload["account_id"]))
     trigger = {"topic": topic, **payload}
-    runs = [
-        await enrol_if_wanted(session, blueprint, name, account.id, occurrence, trigger, now=now)
+    return [
+        run
         for name, occurrence in occurrences.items()
+        for run in await enrol_if_wanted(session, blueprint, name, account.id, occurrence, trigger, now=now)
     ]
-    return [run for run in runs if run is not None]
 
 
 def definition_of(blueprint: Blueprint, play: str) -> Play:
@@ -158,13 +217,13 @@ async def causing_play(session: AsyncSession, run_id: str | None) -> str:
 
 
 async def _earlier(session: AsyncSession, name: str, play: Play, account_id: UUID) -> list[Earlier]:
-    others = Run.play.in_(play.not_with) & Run.status.in_((RunStatus.RUNNING, RunStatus.HELD))
+    others = Run.play.in_(play.not_with) & Run.status.in_(ALIVE)
     found = await session.execute(
-        select(Run.play, Run.status, Run.started_at, Run.ended_at).where(
+        select(Run.play, Run.status, Run.started_at, Run.ended_at, Run.person_id).where(
             Run.account_id == account_id, or_(Run.play == name, others)
         )
     )
-    return [Earlier(play, RunStatus(status), started, ended) for play, status, started, ended in found]
+    return [Earlier(play, RunStatus(status), started, ended, person) for play, status, started, ended, person in found]
 
 
 def _pending_steps(run_id: UUID, definition: Play) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.accounts.model import Account
 from hub.kit.errors import Invalid
-from hub.plays.audience import account_of, names_for
+from hub.plays.audience import account_of, names_for, subject_of
 from hub.plays.model import Run, RunStep, StepStatus
 from hub.plays.templates import render
 
@@ -21,7 +21,7 @@ async def filled_in(
     account = await account_of(session, run.account_id)
     row.started_at = now
     try:
-        return account, render(texts, names_for(run, account))
+        return account, render(texts, names_for(run, account, await subject_of(session, run, account)))
     except Invalid as error:
         fail(row, error, now)
         return None

@@ -7,7 +7,8 @@ was not touched. The number of statements depends on what happened, not on the n
 - A rule starts its play when it begins to hold, or ceases to. Which accounts it holds for is kept; accounts that are
   looked at for the first time since the play was switched on begin nothing, unless it says `existing: start`.
 - An event starts its play once, when it is fresh.
-- A schedule starts its play after each of its spans since the account was first seen.
+- A schedule starts its play after each of its spans since the account was first seen; a cron expression at each of its
+  times where the account is, to the minute: the account is looked at then (see `calendar`).
 
 Of the runs that are under way, see `under_way`.
 """
@@ -27,15 +28,20 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.blueprint.service import Blueprint
+from hub.health.moments import MOMENTS
 from hub.health.remembering import with_asked
 from hub.journeys.progress import FIRST_SEEN
 from hub.journeys.rules import known_names
+from hub.kit import work
 from hub.kit.db import driver_connection, json_text
 from hub.measures.fragments import Fragments, Question
 from hub.measures.rules import Rule
+from hub.plays.calendar import around, time_zones
 from hub.plays.enrolling import enrol_if_wanted
+from hub.plays.model import PlaySwitch
 from hub.plays.section import Play, Plays
-from hub.plays.trigger_kinds import EventRecorded, Existing, RuleEntered, RuleExited, Scheduled
+from hub.plays.switches import existing, is_off, switches
+from hub.plays.trigger_kinds import Calendar, EventRecorded, Existing, RuleEntered, RuleExited, Scheduled
 from hub.plays.under_way import move_runs, moves_by_itself
 
 OVERLAP: Final = timedelta(minutes=10)
@@ -65,7 +71,7 @@ def watched(blueprint: Blueprint) -> tuple[Watched, ...]:
         match play.trigger:
             case RuleEntered(rule_enters=rule) | RuleExited(rule_exits=rule) if play.enabled:
                 found.append(Watched(name, play, Rule.parse(rule, names)))
-            case Scheduled(when=when) if play.enabled:
+            case Scheduled(when=when) | Calendar(when=when) if play.enabled:
                 found.append(Watched(name, play, Rule.parse(when, names) if when else None))
             case EventRecorded() if play.enabled:
                 found.append(Watched(name, play, None))
@@ -99,10 +105,14 @@ async def follow(
     plays = watched(blueprint)
     frame = await with_asked(session, frame, [one.rule for one in plays if one.rule], now)
     if plays:
-        look = _Look(frame, looked, await _followed_since(session, plays, now), now)
+        said = await switches(session, [one.name for one in plays])
+        plays = tuple(one for one in plays if not is_off(said.get(one.name)))
+    if plays:
+        look = _Look(frame, looked, await _followed_since(session, plays, now), said, now)
         reasons = [
-            *await _by_rule(session, [one for one in plays if one.rule and not _is_scheduled(one)], look),
+            *await _by_rule(session, [one for one in plays if one.rule and not _has_times(one)], look),
             *_by_schedule([one for one in plays if _is_scheduled(one)], look),
+            *await _by_calendar(session, [one for one in plays if isinstance(one.play.trigger, Calendar)], look),
             *await _by_event(session, [one for one in plays if isinstance(one.play.trigger, EventRecorded)], look),
         ]
         for reason in reasons:
@@ -122,6 +132,7 @@ class _Look:
     frame: pl.DataFrame
     looked: Mapping[UUID, datetime]
     since: Mapping[str, datetime]
+    said: Mapping[str, PlaySwitch]
     now: datetime
     ids: list[UUID] = field(init=False)
 
@@ -136,6 +147,10 @@ class _Look:
 
 def _is_scheduled(one: Watched) -> bool:
     return isinstance(one.play.trigger, Scheduled)
+
+
+def _has_times(one: Watched) -> bool:
+    return isinstance(one.play.trigger, Scheduled | Calendar)
 
 
 async def _by_rule(session: AsyncSession, plays: Sequence[Watched], look: _Look) -> list[Reason]:
@@ -154,7 +169,7 @@ async def _by_rule(session: AsyncSession, plays: Sequence[Watched], look: _Look)
             if holds == (since is not None):
                 continue
             (began if holds else ceased).append((one.name, account_id))
-            if _starts(one.play, holds=holds, there_before=there_before):
+            if _starts(one, look.said.get(one.name), holds=holds, there_before=there_before):
                 values = one.rule.values(look.frame.row(nth, named=True))
                 occurrence = f"rule:{(since or look.now).isoformat()}:{'in' if holds else 'out'}"
                 trigger = {"topic": "rule", "rule": one.rule.text, "values": values}
@@ -163,10 +178,10 @@ async def _by_rule(session: AsyncSession, plays: Sequence[Watched], look: _Look)
     return reasons
 
 
-def _starts(play: Play, *, holds: bool, there_before: bool) -> bool:
-    match play.trigger:
-        case RuleEntered(existing=existing):
-            return holds and (not there_before or existing is Existing.START)
+def _starts(one: Watched, said: PlaySwitch | None, *, holds: bool, there_before: bool) -> bool:
+    match one.play.trigger:
+        case RuleEntered(existing=declared):
+            return holds and (not there_before or existing(said, declared) is Existing.START)
         case _:
             return not holds
 
@@ -239,6 +254,29 @@ def _by_schedule(plays: Sequence[Watched], look: _Look) -> list[Reason]:
     return reasons
 
 
+async def _by_calendar(session: AsyncSession, plays: Sequence[Watched], look: _Look) -> list[Reason]:
+    """Times of the calendar that came since the last look; of several the last one counts, and of an account that is
+    met for the first time none. Each account is looked at again when the next one comes. Two statements."""
+    if not plays:
+        return []
+    zones = await time_zones(session, look.ids)
+    reasons, again = [], dict[str, datetime]()
+    for one in plays:
+        assert isinstance(one.play.trigger, Calendar)  # noqa: S101  # as the caller chose them
+        times = {zone: around(one.play.trigger.cron, zone, look.now) for zone in {*zones.values()}}
+        holding = one.rule.holds(look.frame).to_list() if one.rule else [True] * look.frame.height
+        for id_, holds in zip(look.ids, holding, strict=True):
+            last, coming = times[zones[id_]]
+            before = max(look.looked.get(id_) or look.now, look.since[one.name])
+            if holds and last > before:
+                trigger = {"topic": "calendar", "at": last.isoformat()}
+                reasons.append(Reason(one.name, id_, f"cron:{last.isoformat()}", trigger))
+            key = f"look:{id_}:cron"
+            again[key] = min(again.get(key, coming), coming)
+    await work.mark_each(session, MOMENTS, again)
+    return reasons
+
+
 async def _by_event(session: AsyncSession, plays: Sequence[Watched], look: _Look) -> list[Reason]:
     """Events that were recorded since the last look, and happened not long ago."""
     triggers = {one.name: one.play.trigger for one in plays if isinstance(one.play.trigger, EventRecorded)}
@@ -254,6 +292,7 @@ async def _by_event(session: AsyncSession, plays: Sequence[Watched], look: _Look
     ]
     statement = (
         f"SELECT * FROM (SELECT s.account_id, e.id, e.kind, e.occurred_at, e.title, e.attributes, "
+        f"e.caused_by_run, "
         f"array_remove(ARRAY[{', '.join(which)}], NULL) AS plays "
         f"FROM unnest({sql.bind(look.ids, 'uuid[]')}, {sql.bind(_heard_since(look, oldest), 'timestamptz[]')}) "
         "AS l(account_id, since) JOIN source_account s ON s.account_id = l.account_id "
@@ -284,4 +323,5 @@ def _told(event: Mapping[str, Any]) -> dict[str, Any]:
         "title": event["title"],
         "occurred_at": event["occurred_at"].isoformat(),
         "attributes": event["attributes"],
+        "caused_by_run": event["caused_by_run"] and str(event["caused_by_run"]),
     }

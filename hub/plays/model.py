@@ -15,11 +15,13 @@ from hub.kit.ids import new_id
 
 
 class RunStatus(StrEnum):
-    """The life of a run. A `held` run waits for a person's decision about a failed or unclear step. An account in the
-    `holdout` was left out, so that the others can be compared with it: nothing happens there."""
+    """The life of a run. A `held` run waits for a person's decision about a failed or unclear step, a `paused` one
+    until a person lets it go on. An account in the `holdout` was left out, so that the others can be compared with it:
+    nothing happens there."""
 
     RUNNING = "running"
     HELD = "held"
+    PAUSED = "paused"
     DONE = "done"
     CANCELED = "canceled"
     HOLDOUT = "holdout"
@@ -37,10 +39,12 @@ class StepStatus(StrEnum):
 
 
 class Run(Base):
-    """A play on one account. The unique key makes a second enrolment for the same occurrence impossible.
+    """A play on one account, or on one person there. The unique key makes a second enrolment for the same occurrence
+    impossible.
 
     `goal_by` is the end of the goal's time and `goal_reached_at` when it was reached within it. `ending` is why the
-    run ends, or ended, before its last step.
+    run ends, or ended, before its last step. `caused_by` is the run whose doing started this one, `depth` how many
+    stand before it in that chain.
     """
 
     __tablename__ = "run"
@@ -48,6 +52,7 @@ class Run(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     play: Mapped[str]
     account_id: Mapped[UUID]
+    person_id: Mapped[UUID | None]
     occurrence: Mapped[str]
     status: Mapped[str]
     step: Mapped[int]
@@ -56,6 +61,8 @@ class Run(Base):
     definition: Mapped[dict[str, Any]]
     blueprint_version: Mapped[int]
     priority: Mapped[int] = mapped_column(server_default=text("50"))
+    caused_by: Mapped[UUID | None]
+    depth: Mapped[int] = mapped_column(server_default=text("0"))
     goal_by: Mapped[datetime | None]
     goal_reached_at: Mapped[datetime | None]
     ending: Mapped[dict[str, Any] | None]
@@ -64,12 +71,49 @@ class Run(Base):
     ended_at: Mapped[datetime | None]
 
     __table_args__ = (
-        UniqueConstraint("play", "account_id", "occurrence"),
+        UniqueConstraint("play", "account_id", "person_id", "occurrence", postgresql_nulls_not_distinct=True),
         Index(None, "account_id", text("started_at DESC")),
         Index(None, text("started_at DESC"), "id"),
-        Index("ix_run_alive", "account_id", postgresql_where=text("status IN ('running', 'held')")),
+        Index("ix_run_alive", "account_id", postgresql_where=text("status IN ('running', 'held', 'paused')")),
+        Index("ix_run_play_alive", "play", "id", postgresql_where=text("status IN ('running', 'held', 'paused')")),
         Index("ix_run_goal", "account_id", "goal_by", postgresql_where=text("goal_by IS NOT NULL")),
     )
+
+
+class SwitchState(StrEnum):
+    """Whether a play runs. A `paused` one starts nothing and sends nothing, and keeps what would have started it; one
+    that is `off` forgets it."""
+
+    ON = "on"
+    PAUSED = "paused"
+    OFF = "off"
+
+
+class PlaySwitch(Base):
+    """What a person said about a play that the blueprint enables; without a row it is on. `existing` is the answer to
+    what becomes of those for whom its trigger holds already (None: the blueprint says it)."""
+
+    __tablename__ = "play_switch"
+
+    play: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[str]
+    existing: Mapped[str | None]
+    since: Mapped[datetime]
+    by: Mapped[str]
+
+
+class CollectedStart(Base):
+    """A start that waits: for a paused play to go on, or for its turn where a person started the play on many."""
+
+    __tablename__ = "collected_start"
+
+    play: Mapped[str] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    occurrence: Mapped[str] = mapped_column(primary_key=True)
+    trigger: Mapped[dict[str, Any]]
+    collected_at: Mapped[datetime]
+
+    __table_args__ = (Index(None, "play", "collected_at"),)
 
 
 class RuleFollowed(Base):
@@ -193,7 +237,8 @@ class Task(Base):
 
 
 class Touch(Base):
-    """One contact with a person, for the contact budget; one for each step of a run and person.
+    """One contact with a person, for the contact budget; one for each step of a run and person, and each `round` in
+    which a person had it asked anew.
 
     It is written before the vendor is asked, so that nobody else takes the same place in the budget, and taken back
     when it is certain that nothing was sent.
@@ -204,6 +249,7 @@ class Touch(Base):
     run_id: Mapped[UUID] = mapped_column(primary_key=True)
     step: Mapped[int] = mapped_column(primary_key=True)
     person_id: Mapped[UUID] = mapped_column(primary_key=True)
+    round: Mapped[int] = mapped_column(primary_key=True, server_default=text("0"))
     account_id: Mapped[UUID]
     channel: Mapped[str]
     touched_at: Mapped[datetime]

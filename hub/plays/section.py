@@ -36,9 +36,12 @@ from hub.plays.step_kinds import (
     BranchStep,
     Step,
     WaitStep,
+    texts_without_person,
     walk,
 )
-from hub.plays.trigger_kinds import RuleEntered, RuleExited, Scheduled, Trigger
+from hub.plays.step_kinds import Audience as People
+from hub.plays.templates import check_template
+from hub.plays.trigger_kinds import Calendar, RuleEntered, RuleExited, Scheduled, Trigger
 
 
 class Level(StrEnum):
@@ -75,6 +78,9 @@ class Play(Entry):
     """What starts it."""
     audience: str | None = None
     """A rule: only accounts for which it holds when the play would start."""
+    each: People | None = None
+    """Where it is given, the play runs once for each of these people instead of once for the account: `to` then narrows
+    to the person, and every text may name them."""
     frequency: Literal["once"] | Frequency | None = None
     """`once` for an account, or at most so many runs in so much time; by default once for each occurrence of its
     trigger."""
@@ -100,7 +106,7 @@ class Play(Entry):
                 yield ("trigger", "rule_enters"), self.trigger.rule_enters
             case RuleExited():
                 yield ("trigger", "rule_exits"), self.trigger.rule_exits
-            case Scheduled(when=str() as when):
+            case Scheduled(when=str() as when) | Calendar(when=str() as when):
                 yield ("trigger", "when"), when
             case _:
                 pass
@@ -141,6 +147,18 @@ class Plays(RootModel[dict[Name, Play]]):
             for nth, other in enumerate(play.not_with):
                 if other not in self.root:
                     yield (name, "not_with", nth), f"there is no play {other!r}{did_you_mean(other, self.root)}"
+            if play.each is None:
+                yield from (((name, *way), message) for way, message in _nobody_named(play))
+
+
+def _nobody_named(play: Play) -> Iterator[tuple[Path, str]]:
+    """Texts that name a person where the play runs for the account."""
+    for way, step in walk(play.steps):
+        for key, text in texts_without_person(step).items():
+            try:
+                check_template(text, person=False)
+            except ValueError as error:
+                yield (*way, key), str(error)
 
 
 def _unknown(play: Play, alerts: Alerts, journeys: Journeys) -> Iterator[tuple[Path, str]]:

@@ -1,25 +1,41 @@
 """Plays, as the rest of the house asks for them.
 
 Accounts are looked at in `following` and enrolled in `enrolling`; what a run then does, step by step, is in `steps`.
-People act by `controls` and `tasks`; `effect` says whether a play works.
+People act by `controls` on runs, by `switching` on whole plays, and by `tasks`; `effect` says whether a play works.
 """
 
-from hub.plays.controls import cancel, go_on_without, start_play, try_again
+from hub.plays.closing import OpenTasks
+from hub.plays.controls import cancel, pause_run, resume_run, run_again, skip_step, start_play, try_again
 from hub.plays.enrolling import TO_ADVANCE, enrol, enrol_for_fact, enrol_if_wanted
 from hub.plays.following import follow
+from hub.plays.put_aside import TO_START, drain_plays_to_start
+from hub.plays.switching import Switched, pause_play, resume_play, switch_off, switch_on
 from hub.plays.tasks import assign_task, complete_task, decide_approval
+from hub.plays.trigger_kinds import Existing
 
 __all__ = [
     "TO_ADVANCE",
+    "TO_START",
+    "Existing",
+    "OpenTasks",
+    "Switched",
     "assign_task",
     "cancel",
     "complete_task",
     "decide_approval",
+    "drain_plays_to_start",
     "enrol",
     "enrol_for_fact",
     "enrol_if_wanted",
     "follow",
-    "go_on_without",
+    "pause_play",
+    "pause_run",
+    "resume_play",
+    "resume_run",
+    "run_again",
+    "skip_step",
     "start_play",
+    "switch_off",
+    "switch_on",
     "try_again",
 ]

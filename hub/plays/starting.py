@@ -15,7 +15,7 @@ from uuid import UUID
 from hub.plays.model import RunStatus
 from hub.plays.section import Frequency, Play
 
-ALIVE = frozenset({RunStatus.RUNNING, RunStatus.HELD})
+ALIVE = frozenset({RunStatus.RUNNING, RunStatus.HELD, RunStatus.PAUSED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class Earlier:
     status: RunStatus
     started_at: datetime
     ended_at: datetime | None
+    person_id: UUID | None = None
 
 
 def why_not(name: str, play: Play, earlier: Sequence[Earlier], now: datetime) -> str | None:

@@ -33,7 +33,14 @@ class TaskOwner(StrEnum):
     CSM = "csm"
 
 
-class ActionStep(Entry):
+class Fallible(Entry):
+    """A step. When it fails, the run is held until a person decides, or does the steps of `on_failure` and goes on
+    behind them. (What is unclear, because a vendor cannot tell whether it happened, is always for a person.)"""
+
+    on_failure: Annotated[tuple[Step, ...], Field(max_length=MOST_STEPS)] = ()
+
+
+class ActionStep(Fallible):
     """Have a vendor do something: `<connector>.<action>`, once for each person of `to`, or once where `to` is absent.
 
     `connection` is the connection's name; by default the one that is called like the connector. `input` is what the
@@ -48,7 +55,7 @@ class ActionStep(Entry):
 
     @model_validator(mode="after")
     def _texts_are_templates(self) -> ActionStep:
-        check_template(self.input, person=self.to is not None)
+        check_template(self.input)
         return self
 
     @property
@@ -68,7 +75,7 @@ class ActionStep(Entry):
         return self.connection or self.connector
 
 
-class TaskStep(Entry):
+class TaskStep(Fallible):
     """Give somebody work. The run waits until it is done, unless `until_done` is false."""
 
     task: Annotated[str, Field(min_length=1)]
@@ -80,7 +87,7 @@ class TaskStep(Entry):
     @field_validator("task", "details")
     @classmethod
     def _texts_are_templates(cls, value: str | None) -> str | None:
-        check_template(value, person=False)
+        check_template(value)
         return value
 
     @property
@@ -88,7 +95,7 @@ class TaskStep(Entry):
         return self.task
 
 
-class WaitStep(Entry):
+class WaitStep(Fallible):
     """Let time pass; with `until`, no longer than until that rule holds."""
 
     wait: Duration
@@ -99,7 +106,7 @@ class WaitStep(Entry):
         return format_duration(self.wait)
 
 
-class BranchStep(Entry):
+class BranchStep(Fallible):
     """Do the steps of `then` if the rule holds when its turn comes, else those of `otherwise`; then go on behind
     them."""
 
@@ -119,7 +126,7 @@ class Default(StrEnum):
     END = "end"
 
 
-class ApproveStep(Entry):
+class ApproveStep(Fallible):
     """Ask somebody whether the play shall go on; with a no it ends. `default` is what happens when nobody has answered
     by `due`; without a time the run waits for an answer."""
 
@@ -132,7 +139,7 @@ class ApproveStep(Entry):
     @field_validator("approve", "details")
     @classmethod
     def _texts_are_templates(cls, value: str | None) -> str | None:
-        check_template(value, person=False)
+        check_template(value)
         return value
 
     @property
@@ -140,7 +147,7 @@ class ApproveStep(Entry):
         return self.approve
 
 
-class NotifyStep(Entry):
+class NotifyStep(Fallible):
     """Tell one of our own people something, without waiting for them: a fact (`notice.given`) that subscriptions and
     outgoing webhooks carry to wherever they read."""
 
@@ -150,7 +157,7 @@ class NotifyStep(Entry):
     @field_validator("notify")
     @classmethod
     def _texts_are_templates(cls, value: str) -> str:
-        check_template(value, person=False)
+        check_template(value)
         return value
 
     @property
@@ -158,7 +165,7 @@ class NotifyStep(Entry):
         return self.notify
 
 
-class SetStep(Entry):
+class SetStep(Fallible):
     """Note facts on the account, by name; texts are templates."""
 
     set: Annotated[dict[Name, Scalar], Field(min_length=1)]
@@ -166,7 +173,7 @@ class SetStep(Entry):
     @field_validator("set")
     @classmethod
     def _texts_are_templates(cls, value: dict[str, Scalar]) -> dict[str, Scalar]:
-        check_template(value, person=False)
+        check_template(value)
         return value
 
     @property
@@ -195,7 +202,8 @@ Step: TypeAlias = Annotated[
     kind_in(STEPS),
 ]
 
-BranchStep.model_rebuild()
+for _kind in STEPS.values():
+    _kind.model_rebuild()
 
 
 def kind_of(step: Entry) -> str:
@@ -203,14 +211,30 @@ def kind_of(step: Entry) -> str:
     return next(name for name, model in STEPS.items() if isinstance(step, model))
 
 
+def texts_without_person(step: Step) -> dict[str, Any]:
+    """The templates of a step that may name a person only where the play runs for each of them."""
+    match step:
+        case ActionStep():
+            return {} if step.to else {"input": step.input}
+        case TaskStep() | ApproveStep():
+            return {name: text for name in ("task", "approve", "details") if (text := getattr(step, name, None))}
+        case NotifyStep():
+            return {"notify": step.notify}
+        case SetStep():
+            return {"set": step.set}
+        case _:
+            return {}
+
+
 def walk(steps: Iterable[Step], way: Path = ("steps",)) -> Iterator[tuple[Path, Step]]:
     """Every step with its way inside the play, those inside branches too, in the order in which a run numbers them: a
-    branch, then the steps of `then`, then those of `otherwise`."""
+    branch, then the steps of `then`, then those of `otherwise`; and behind each step those of its `on_failure`."""
     for nth, step in enumerate(steps):
         yield (*way, nth), step
         if isinstance(step, BranchStep):
             yield from walk(step.then, (*way, nth, "then"))
             yield from walk(step.otherwise, (*way, nth, "otherwise"))
+        yield from walk(step.on_failure, (*way, nth, "on_failure"))
 
 
 def program(steps: Iterable[Step]) -> tuple[Step, ...]:
@@ -218,7 +242,19 @@ def program(steps: Iterable[Step]) -> tuple[Step, ...]:
     return tuple(step for _, step in walk(steps))
 
 
+def inside(step: Step, number: int) -> range:
+    """The numbers of the steps inside the step with this number, without those of `on_failure`."""
+    ways = (*step.then, *step.otherwise) if isinstance(step, BranchStep) else ()
+    return range(number + 1, number + 1 + len(program(ways)))
+
+
+def on_failure(step: Step, number: int) -> range:
+    """The numbers of the steps that are done when the step with this number fails."""
+    first = inside(step, number).stop
+    return range(first, first + len(program(step.on_failure)))
+
+
 def not_taken(step: BranchStep, number: int, *, holds: bool) -> range:
     """The numbers of the steps that the branch with this number leaves out."""
     otherwise = number + 1 + len(program(step.then))
-    return range(otherwise, otherwise + len(program(step.otherwise))) if holds else range(number + 1, otherwise)
+    return range(otherwise, inside(step, number).stop) if holds else range(number + 1, otherwise)

@@ -1,12 +1,14 @@
-"""What starts a play: an alert, a band, a stage, a milestone, a rule, an event, a schedule, or nobody but a person."""
+"""What starts a play: an alert, a band, a stage, a milestone, a rule, an event, a schedule, a time of the calendar, or
+nobody but a person."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Final, Literal, TypeAlias
 
-from pydantic import Field, Tag
+from cronsim import CronSim, CronSimError
+from pydantic import Field, Tag, field_validator
 
 from hub.blueprint.values import Duration, Entry
 from hub.health.vocabulary import Band
@@ -84,6 +86,31 @@ class Scheduled(Entry):
     when: str | None = None
 
 
+class Calendar(Entry):
+    """At times of the calendar, in the account's own time zone: a cron expression of five fields (minute, hour, day of
+    month, month, day of week), e.g. `0 9 * * 1` for every Monday at nine; with `when`, only while that rule holds.
+
+    A time that the clocks skip in spring comes when they have been put forward; one that they repeat in autumn comes
+    once (as in Debian's cron).
+    """
+
+    cron: Annotated[str, Field(examples=["0 9 * * 1"])]
+    when: str | None = None
+
+    @field_validator("cron")
+    @classmethod
+    def _is_an_expression(cls, value: str) -> str:
+        if len(value.split()) != 5:
+            raise ValueError("a cron expression has five fields: minute, hour, day of month, month, day of week")
+        try:
+            next(CronSim(value, datetime(2026, 1, 1, tzinfo=UTC)))
+        except CronSimError as error:
+            raise ValueError(f"is no cron expression: {str(error)[:1].lower()}{str(error)[1:]}") from None
+        except StopIteration:
+            raise ValueError("names a time that never comes") from None
+        return value
+
+
 class ByHand(Entry):
     """Nothing but a person starts the play. (A person may start any other play as well.)"""
 
@@ -100,6 +127,7 @@ TRIGGERS: Final[dict[str, type[Entry]]] = {
     "rule_exits": RuleExited,
     "event": EventRecorded,
     "schedule": Scheduled,
+    "cron": Calendar,
     "by_hand": ByHand,
 }
 
@@ -113,6 +141,7 @@ Trigger: TypeAlias = Annotated[
     | Annotated[RuleExited, Tag("rule_exits")]
     | Annotated[EventRecorded, Tag("event")]
     | Annotated[Scheduled, Tag("schedule")]
+    | Annotated[Calendar, Tag("cron")]
     | Annotated[ByHand, Tag("by_hand")],
     kind_in(TRIGGERS),
 ]

@@ -32,6 +32,9 @@ from hub.plays.step_kinds import WaitStep, program
 
 log = structlog.get_logger()
 
+MOVES = ("running", "paused")
+"""Runs that rules move; a paused one is told, and does it when it goes on."""
+
 
 def moves_by_itself(blueprint: Blueprint, rule: Rule | None) -> bool:
     """Whether a rule names what time alone changes every day; what measures do in time is looked after elsewhere."""
@@ -48,7 +51,7 @@ async def move_runs(session: AsyncSession, blueprint: Blueprint, frame: pl.DataF
             "r.goal_by IS NOT NULL AND r.goal_reached_at IS NULL AND r.goal_by >= :now AS seeks, "
             "w.kind, w.status AS at "
             "FROM run r LEFT JOIN run_step w ON w.run_id = r.id AND w.index = r.step "
-            "WHERE r.account_id = ANY(CAST(:ids AS uuid[])) AND (r.status IN ('running', 'held') "
+            "WHERE r.account_id = ANY(CAST(:ids AS uuid[])) AND (r.status IN ('running', 'held', 'paused') "
             "OR (r.goal_by >= :now AND r.goal_reached_at IS NULL)) ORDER BY r.id"
         ),
         {"ids": [UUID(account_id) for account_id in frame["account_id"]], "now": now},
@@ -68,9 +71,9 @@ async def move_runs(session: AsyncSession, blueprint: Blueprint, frame: pl.DataF
             restless.add(row.account_id)
         if row.seeks and play.goal is not None and asked.holds(play.goal.when, nth):
             reached.append(row.id)
-        if row.status == "running" and not row.ending and play.exit is not None and asked.holds(play.exit, nth):
+        if row.status in MOVES and not row.ending and play.exit is not None and asked.holds(play.exit, nth):
             ends.append({"id": row.id, "ending": {"reason": "exit", **asked.because(play.exit, nth)}})
-        elif row.status == "running" and row.kind == "wait" and row.at == "waiting":
+        elif row.status in MOVES and row.kind == "wait" and row.at == "waiting":
             step = program(play.steps)[row.step]
             if isinstance(step, WaitStep) and step.until is not None and asked.holds(step.until, nth):
                 goes_on.append({"run_id": row.id, "index": row.step, "result": asked.because(step.until, nth)})
@@ -129,7 +132,7 @@ async def _write(
         await session.execute(
             text(
                 "UPDATE run SET ending = e.ending FROM jsonb_to_recordset(CAST(:rows AS jsonb)) "
-                "AS e(id uuid, ending jsonb) WHERE run.id = e.id AND run.status = 'running'"
+                "AS e(id uuid, ending jsonb) WHERE run.id = e.id AND run.status IN ('running', 'paused')"
             ),
             {"rows": json_text(ends)},
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -34,10 +35,15 @@ async def branch(session: AsyncSession, run: Run, row: RunStep, step: BranchStep
         return
     row.status, row.finished_at, row.result = StepStatus.DONE, now, held.as_json()
     left_out = not_taken(step, row.index, holds=held.holds)
+    await leave_out(session, run.id, left_out, "The branch went the other way.", now)
+
+
+async def leave_out(session: AsyncSession, run_id: UUID, numbers: range, why: str, now: datetime) -> None:
+    """Leave out steps that have not begun."""
     await session.execute(
         update(RunStep)
-        .where(RunStep.run_id == run.id, RunStep.index.in_(left_out))
-        .values(status=StepStatus.SKIPPED, finished_at=now, problem="The branch went the other way.")
+        .where(RunStep.run_id == run_id, RunStep.index.in_(numbers), RunStep.status == StepStatus.PENDING)
+        .values(status=StepStatus.SKIPPED, finished_at=now, problem=why)
     )
 
 

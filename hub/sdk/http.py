@@ -10,7 +10,8 @@ the connector does not declare, wherever a redirect may point. What comes back i
 Whoever only reads may ask again, so `Unavailable` is retried here a few times. An action may not: when its request went
 out and no answer came, or a server failed over it, it may have happened: `Ambiguous`. Never retried here, unless the
 method is idempotent (RFC 9110, 9.2.2) or the request carries an `Idempotency-Key`. Where even reading changes what
-comes next, a request has `extensions={"once": True}`: it is repeated only when it was plainly refused (429).
+comes next, a request has `extensions={"once": True}`: it is repeated only when it was plainly refused (429). One that
+only asks, although by POST, has `extensions={"asks": True}`: it may be repeated, and a dry run sends it.
 
 `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` count, for whatever is not on this machine itself.
 """
@@ -44,6 +45,9 @@ IDEMPOTENT = SAFE | {"PUT", "DELETE"}
 LONGEST_ANSWER = 65_536
 ONCE = "once"
 """The extension of a request that a vendor answers otherwise the second time, e.g. with the page after the lost one."""
+
+ASKS = "asks"
+"""The extension of a request that changes nothing, although its method would: one for a token, a search."""
 
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
 
@@ -137,7 +141,7 @@ class HostClient(httpx.AsyncClient):
         raise AssertionError("a retry context ends by returning or raising")
 
     async def _send_once(self, request: httpx.Request, **options: Any) -> httpx.Response:
-        if self._purpose is Purpose.TRYING and request.method not in SAFE:
+        if self._purpose is Purpose.TRYING and request.method not in SAFE and ASKS not in request.extensions:
             raise WouldSend(request)
         repeatable = self._may_be_repeated(request)
         what = f"{request.method} {request.url.host}{request.url.path}"
@@ -171,7 +175,9 @@ class HostClient(httpx.AsyncClient):
         return error
 
     def _may_be_repeated(self, request: httpx.Request) -> bool:
-        return self._purpose is Purpose.READING or request.method in IDEMPOTENT or "idempotency-key" in request.headers
+        if self._purpose is Purpose.READING or ASKS in request.extensions:
+            return True
+        return request.method in IDEMPOTENT or "idempotency-key" in request.headers
 
     def _problem(self, response: httpx.Response, detail: str, repeatable: bool) -> ConnectorError | None:
         match response.status_code:

@@ -119,6 +119,17 @@ async def test_acting_is_only_repeated_where_it_may_be(
     assert len(vendor.requests) == asked
 
 
+async def test_a_post_that_only_asks_is_no_action(vendor: Vendor) -> None:
+    """A token is fetched again after a fault, leaves nothing in doubt, and is fetched in a dry run as well."""
+    vendor.faults = [Response(status_code=500), JSONResponse({})]
+    async with client([vendor.url], Purpose.ACTING) as http:
+        await http.post("/thanks", json={"person": "ann"}, extensions={"asks": True})
+        assert not http.sent_unsafely
+    async with client([vendor.url], Purpose.TRYING) as trying:
+        await trying.post("/thanks", json={"person": "ann"}, extensions={"asks": True})
+    assert len(vendor.requests) == 3
+
+
 async def test_an_answer_that_never_comes_is_ambiguous_when_acting(vendor: Vendor) -> None:
     """A time-out after sending leaves open whether the action happened."""
     vendor.delay = 0.5

@@ -21,7 +21,7 @@ from hub.access.service import Role
 from hub.asgi import create_app
 from hub.kit.runtime import Kit
 from hub.kit.settings import Settings
-from tests.conftest import Servers, _fresh
+from tests.conftest import Servers, fresh
 from tests.graphql.world import Keys, make_keys, populate
 
 
@@ -81,7 +81,7 @@ async def client(settings: Settings) -> AsyncIterator[Client]:
 async def reader(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
     """A client of a server on a world of ten accounts that the module's tests only read."""
     folder = tmp_path_factory.mktemp("reader")
-    async with _fresh(servers, folder, template=servers.template) as settings, opened(settings) as found:
+    async with fresh(servers, folder) as settings, opened(settings) as found:
         await populate(found.kit, 10)
         yield found
 

@@ -16,6 +16,7 @@ from websockets.asyncio.client import connect
 from hub.access.service import Role
 from hub.graphql import limits
 from hub.graphql.context import MOST_NODES
+from hub.graphql.cost import MOST_COST
 from hub.graphql.errors import Code
 from hub.graphql.http import MOST_BODY_BYTES
 from hub.graphql.schema import SECONDS
@@ -118,7 +119,7 @@ def test_the_guide_names_every_code_and_no_other() -> None:
 
 def test_the_guide_names_the_limits_as_they_are() -> None:
     """The numbers are those of the code."""
-    table = GUIDE[GUIDE.index("| limit |") : GUIDE.index("## Following")].replace(",", "")
+    table = GUIDE[GUIDE.index("| limit |") : GUIDE.index("## Costs")].replace(",", "")
     numbers = [int(number) for number in re.findall(r"\b\d+\b", table)]
     assert numbers == [
         MOST_BODY_BYTES,
@@ -135,4 +136,5 @@ def test_the_guide_names_the_limits_as_they_are() -> None:
         DEAR,
         int(SECONDS),
         MOST_OPERATIONS,
+        MOST_COST,
     ]

@@ -5,13 +5,16 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from graphql import get_introspection_query
+from graphql import GraphQLSchema, get_introspection_query, get_operation_ast, parse
 
 from hub.graphql import limits
+from hub.graphql.cost import MOST_COST, Pricing
 from hub.graphql.documents import Documents, Ready
 from hub.graphql.schema import the_schema
+from tests.graphql import hostile
 
 REFUSED_WITHIN_SECONDS = 0.05
 
@@ -82,6 +85,59 @@ def test_a_hostile_document_is_refused_within_50_ms_of_cpu(query: str) -> None:
         assert ready(query).errors
         spent.append(time.process_time() - began)
     assert min(spent) < REFUSED_WITHIN_SECONDS
+
+
+def test_two_hundred_hostile_documents_are_refused_within_50_ms_of_cpu() -> None:
+    """Deep, wide, cyclic, huge: each is refused before anything is read, by a limit, by validation or for its cost."""
+    schema = the_schema().core
+    documents = hostile.documents()
+    assert len(documents) >= 200
+    slow, accepted = [], []
+    for name, text in documents.items():
+        spent = []
+        for _ in range(3):
+            began = time.process_time()
+            refused = ready(text)
+            cost = 0 if refused.errors else cost_of(schema, text)
+            spent.append(time.process_time() - began)
+            if spent[-1] < REFUSED_WITHIN_SECONDS:
+                break
+        if not refused.errors and cost <= MOST_COST:
+            accepted.append(name)
+        if min(spent) >= REFUSED_WITHIN_SECONDS:
+            slow.append((name, min(spent)))
+    assert not accepted
+    assert not slow
+
+
+def cost_of(schema: GraphQLSchema, text: str, **variables: Any) -> int:
+    document = parse(text)
+    operation = get_operation_ast(document)
+    assert operation
+    return Pricing(schema, document, variables).of(operation)
+
+
+@pytest.mark.parametrize(
+    ("text", "cost"),
+    [
+        ("{ viewer { actor } }", 1),
+        ("{ __typename }", 1),
+        ("{ accounts { nodes { id name } } }", 1 + 50),
+        ("{ accounts(first: 7) { nodes { id } edges { node { id } } totalCount } }", 1 + 7 + 7 * 2),
+        ("{ accounts(last: 3, first: null) { nodes { tasks(first: 2) { nodes { id } } } } }", 1 + 3 * (1 + 1 + 2)),
+        ("query($n: Int) { accounts(first: $n) { nodes { id } } }", 1 + 5),
+        ("query($m: Int = 9) { accounts(first: $m) { nodes { id } } }", 1 + 9),
+        ('{ nodes(ids: ["a", "b"]) { id ... on Account { parent { id } } } }', 2 * 2),
+        ("query($i: [ID!]!) { nodes(ids: $i) { id } }", 3),
+        ("{ plays { steps { name } } }", 10 * (1 + 10)),
+        ('{ account(id: "a") { health(asOf: "2026-01-01T00:00:00Z") { band } } }', 1 + 1_000),
+        ('{ account(id: "a") { health(asOf: null) { band } } }', 2),
+        ("{ accounts { ...p } } fragment p on AccountConnection { nodes { id } ... { nodes { parent { id } } } }", 151),
+    ],
+)
+def test_the_cost_follows_from_the_fields(text: str, cost: int) -> None:
+    """Objects count one, pages and lists multiply, another moment is dear."""
+    assert cost_of(the_schema().core, text, n=5, i=["a", "b", "c"]) == cost
 
 
 @pytest.mark.parametrize("name", ["aliases", "directives", "variables", "a long text", "one field repeated"])

@@ -78,7 +78,9 @@ async def test_priority_decides_who_goes_first(still: Kit, clock: FrozenClock, v
     low, high = ({"trigger": {"by_hand": True}, "priority": number, "steps": [LETTER]} for number in (10, 90))
     await apply(still, [LETTER], budget={**BUDGET, "per_person_per_week": 1}, low=low, high=high)
     account = await add_account(still, Somebody())
-    order = [await enrol(still, account, "alert:1", play=play) for play in ("win_back", "low", "high")]
+    order = [await enrol(still, account)]
+    await drain(still)
+    order += [await enrol(still, account, play=play) for play in ("low", "high")]
     await wait_for(still, clock, NOW + timedelta(days=8))
     first = [one.run_id for one in await touches(still)]
     assert first == [run.id for run in (order[0], order[2]) if run]

@@ -189,6 +189,6 @@ async def test_a_rule_that_cannot_be_asked_any_more_is_held_for_a_person(still: 
     assert (run.status, branch.status) == (RunStatus.HELD, StepStatus.FAILED)
     assert "cannot be asked any more" in (branch.problem or "")
     async with still.transaction() as session:
-        await service.go_on_without(session, SYSTEM, run_id, now=still.clock.now())
+        await service.skip_step(session, SYSTEM, run_id, now=still.clock.now())
     await drain(still)
     assert (await runs(still))[0].status == RunStatus.DONE

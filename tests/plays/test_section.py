@@ -73,11 +73,8 @@ def test_one_name_may_stand_for_a_list() -> None:
         ({"steps": [{"wait": "2 days"}]}, "36h, 28d or 2w"),
         ({"steps": [{"task": "Call", "until": "x"}]}, "Extra inputs"),
         ({"steps": [{"task": "Call {{ account.nmae }}"}]}, "there is no 'nmae'"),
-        ({"steps": [{"task": "Call {{ person.email or '' }}"}]}, "there is no 'person'"),
-        ({"steps": [{"action": "inapp.send_message", "input": {"user": "{{ person.id }}"}}]}, "there is no 'person'"),
         ({"steps": [{"action": "send_message"}]}, "pattern"),
         ({"steps": [{"approve": "Go on with {{ account.nmae }}?"}]}, "there is no 'nmae'"),
-        ({"steps": [{"notify": "{{ person.id }}"}]}, "there is no 'person'"),
         ({"steps": [{"set": {}}]}, "at least 1 item"),
         ({"steps": [{"set": {"note": "{{ acount.id }}"}}]}, "'acount'"),
         ({"steps": [{"branch": "score < 50"}]}, "Field required"),
@@ -97,6 +94,26 @@ def test_one_name_may_stand_for_a_list() -> None:
 def test_a_mistake_is_named(changes: dict[str, Any], complaint: str) -> None:
     """What cannot work is refused with what to write instead."""
     assert complaint in problems(play(**changes))
+
+
+@pytest.mark.parametrize(
+    ("step", "key"),
+    [
+        ({"task": "Call {{ person.email or '' }}"}, "task"),
+        ({"action": "inapp.send_message", "input": {"user": "{{ person.id }}"}}, "input"),
+        ({"notify": "{{ person.id }}"}, "notify"),
+        ({"set": {"met": "{{ person.id }}"}}, "set"),
+    ],
+)
+def test_a_text_names_a_person_only_where_the_play_is_for_one(step: dict[str, Any], key: str) -> None:
+    """A play for the account has nobody to name; one that runs for each champion does."""
+    nothing = Alerts.model_validate({}), Journeys.model_validate({})
+    for_one = Plays.model_validate({"one": play(trigger={"by_hand": True}, steps=[step])})
+    [(path, message)] = for_one.problems(*nothing)
+    assert path == ("one", "steps", 0, key)
+    assert "there is no 'person'" in message
+    for_each = {"one": play(trigger={"by_hand": True}, steps=[step], each={"role": "champion"})}
+    assert list(Plays.model_validate(for_each).problems(*nothing)) == []
 
 
 @pytest.mark.parametrize(

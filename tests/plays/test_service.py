@@ -25,7 +25,8 @@ READER = Viewer("key:screen", Role.VIEWER)
 
 async def start(kit: Kit, account_id: object, *, viewer: Viewer = CSM, play: str = "win_back") -> Run:
     async with kit.transaction() as session:
-        return await service.start_play(session, viewer, play, account_id, now=kit.clock.now())  # type: ignore[arg-type]  # a UUID
+        [run] = await service.start_play(session, viewer, play, account_id, now=kit.clock.now())  # type: ignore[arg-type]  # a UUID
+        return run
 
 
 async def complete(kit: Kit, task_id: object, *, viewer: Viewer = CSM, outcome: str | None = "spoke with Ada") -> Task:

@@ -1,8 +1,9 @@
 """Workers as processes of their own, to be killed: `python -m tests.plays.worker_process DATABASE_URL REDIS_URL KEY`.
 
-This process reads commands, one a line: `start` answers with the process id of a new worker, `end PID SIGNAL` with the
-exit code of one that was sent the signal. Workers are forked from here, so that a new one need not import everything
-anew and a test can kill often. Their leases are short, so that it need not wait for them either.
+This process reads commands, one a line: `start SECONDS` answers with the process id of a new worker whose clock is that
+much ahead, `end PID SIGNAL` with the exit code of one that was sent the signal. Workers are forked from here, so that a
+new one need not import everything anew and a test can kill often. Their leases are short, so that it need not wait for
+them either.
 """
 
 from __future__ import annotations
@@ -12,22 +13,33 @@ import os
 import signal
 import sys
 import traceback
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from hub import worker
 from hub.connections import actions, registry
 from hub.kit.log import configure_logging
 from hub.kit.settings import Settings
-from hub.plays import jobs
+from hub.plays import jobs, steps
 
 from .vendor import REGISTRY
 
 jobs.LEASE = actions.LEASE = timedelta(seconds=2)
-jobs.BATCH, jobs.AT_ONCE = 8, 4
+if "HUB_KILLED_RUNS" not in os.environ:
+    jobs.BATCH, steps.AT_ONCE = 8, 4  # so that a few runs are many batches
 worker.SWEEP_SECONDS = 0.5
 
 
-def work(database_url: str, redis_url: str, secret_key: str) -> None:
+class Ahead:
+    """A clock that goes wrong by so much."""
+
+    def __init__(self, seconds: float) -> None:
+        self._ahead = timedelta(seconds=seconds)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._ahead
+
+
+def work(ahead: float, database_url: str, redis_url: str, secret_key: str) -> None:
     """Be a worker until killed or told to stop; never returns."""
     code = 1
     try:
@@ -38,7 +50,7 @@ def work(database_url: str, redis_url: str, secret_key: str) -> None:
             _env_file=None,  # type: ignore[call-arg]  # known to pydantic-settings
         )
         with registry.using(REGISTRY):
-            asyncio.run(worker.run_worker(settings))
+            asyncio.run(worker.run_worker(settings, clock=Ahead(ahead)))
         code = 0
     except Exception:
         traceback.print_exc()
@@ -52,10 +64,10 @@ def main(*settings: str) -> None:
     children: set[int] = set()
     for line in sys.stdin:
         match line.split():
-            case ["start"]:
+            case ["start", ahead]:
                 child = os.fork()
                 if child == 0:
-                    work(*settings)
+                    work(float(ahead), *settings)
                 children.add(child)
                 print(child, flush=True)
             case ["end", child_id, number]:

@@ -21,6 +21,7 @@ vocabulary(
     RunStatus,
     RUNNING="Under way, or waiting for its next step.",
     HELD="A step failed or is unclear: it waits for a person's decision.",
+    PAUSED="Somebody let it stand until it is resumed.",
     DONE="All steps are through.",
     CANCELED="Somebody ended it.",
     HOLDOUT="The account was left out, so that others can be compared with it: nothing happens.",

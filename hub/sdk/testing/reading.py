@@ -36,6 +36,11 @@ class Reading:
     error: Exception | None = None
 
     @property
+    def next_cursor(self) -> dict[str, Any] | None:
+        """With which the host reads next: a full refresh that is through begins anew."""
+        return None if self.complete else self.stored
+
+    @property
     def rows(self) -> dict[Key, RawRow]:
         """The rows by id and version."""
         return {(row.record_id, row.version): row for page in self.pages for row in page}
@@ -89,8 +94,10 @@ def through_json(cursor: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 async def read_killed(trial: Trial, stream: Stream[Any], wanted: set[str]) -> Reading:
     """Read page by page, each by a new connector from the stored cursor, until all that is wanted has come, or nothing
-    new comes.
+    new comes. A full refresh may begin anew when it is killed: there it happens once, after each of its pages in turn.
     """
+    if stream.full_refresh:
+        return await _read_killed_once(trial, stream, wanted)
     whole = Reading(None)
     for _ in range(MOST_PAGES):
         async with trial.connector() as connector:
@@ -101,6 +108,22 @@ async def read_killed(trial: Trial, stream: Stream[Any], wanted: set[str]) -> Re
         whole.error, whole.stored, whole.complete = one.error, one.stored, one.complete
         ended = one.complete or not (moved or set(one.rows) - known)
         if one.error is not None or ended or wanted <= whole.ids:
+            break
+    return whole
+
+
+async def _read_killed_once(trial: Trial, stream: Stream[Any], wanted: set[str]) -> Reading:
+    """The first reading that fails or lacks something; the last one where none does."""
+    whole = Reading(None)
+    for kept in range(1, MOST_PAGES):
+        async with trial.connector() as connector:
+            first = await read(connector, stream, pages=kept)
+        if whole.pages and (first.complete or len(first.pages) < kept):
+            break
+        async with trial.connector() as connector:
+            whole = await read(connector, stream, first.stored)
+        whole.pages, whole.bad = first.pages + whole.pages, first.bad + whole.bad
+        if whole.error is not None or not wanted <= whole.ids:
             break
     return whole
 

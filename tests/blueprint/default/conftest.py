@@ -14,7 +14,7 @@ from hub.journeys import arriving
 from hub.kit.clock import FrozenClock
 from hub.kit.runtime import open_kit
 from tests.blueprint.default.world import DefaultWorld
-from tests.conftest import Servers, _fresh
+from tests.conftest import Servers, fresh
 from tests.health.conftest import NOW
 
 
@@ -27,7 +27,7 @@ async def world(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> A
     folder = tmp_path_factory.mktemp("default")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(arriving, "yesterday", lambda now: datetime.min.replace(tzinfo=UTC))
-        async with _fresh(servers, folder, template=servers.template) as settings, open_kit(settings) as kit:
+        async with fresh(servers, folder) as settings, open_kit(settings) as kit:
             made = DefaultWorld(replace(kit, clock=FrozenClock(NOW)))
             await made.apply(read_document(shipped_path()))
             await made.cast()

@@ -99,7 +99,7 @@ async def test_a_play_by_hand_starts_by_hand_alone(world: DefaultWorld) -> None:
     assert "sticky_feature_callout" not in await world.runs(account)
     async with world.kit.transaction() as session:
         viewer = Viewer("key:sam", Role.CSM)
-        run = await plays.start_play(session, viewer, "sticky_feature_callout", account, now=NOW)
+        [run] = await plays.start_play(session, viewer, "sticky_feature_callout", account, now=NOW)
         assert run.blueprint_version == await blueprints.version_in_force(session)
     assert "sticky_feature_callout" in await world.runs(account)
 

@@ -121,7 +121,7 @@ async def _continuing(plugin: Plugin, streams: list[Stream[Any]]) -> AsyncIterat
 
 async def _again(trial: Trial, stream: Stream[Any], first: Reading) -> AsyncIterator[Finding]:
     async with trial.connector() as connector:
-        second = await read(connector, stream, first.stored)
+        second = await read(connector, stream, first.next_cursor)
     if second.error is not None:
         repeats = isinstance(second.error, RepeatedCursor)
         aspect = "continuing.repeated" if repeats else "continuing.again"
@@ -138,7 +138,7 @@ async def _again(trial: Trial, stream: Stream[Any], first: Reading) -> AsyncIter
     late = trial.vendor.make(stream.name, count, moment(trial.vendor, count - 1, count, tied=True))
     trial.vendor.held[stream.name].append(late)
     async with trial.connector() as connector:
-        third = await read(connector, stream, second.stored)
+        third = await read(connector, stream, second.next_cursor)
     judged = read_row(stream, late, NOW)
     if not isinstance(judged, BadRow) and judged.record_id not in third.ids:
         yield Finding(

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
 import httpx
-import orjson
 
 from hub import sdk
 from hub.sdk.errors import CursorExpired, Misconfigured, RateLimited, Rejected, Unavailable
 from hub_intercom import mapping
+from hub_intercom.answers import codes, document, reason, together, updated
 from hub_intercom.happenings import happenings, notified
 from hub_intercom.models import (
     API_VERSION,
@@ -45,6 +44,7 @@ class Intercom(sdk.Connector[IntercomConfig]):
 
     id = "intercom"
     name = "Intercom"
+    tier = "gold"
     Config = IntercomConfig
     # 1,000 requests a minute, counted in windows of ten seconds; other apps of the workspace need some of them.
     rate = sdk.Rate(per_second=15, backfill_share=0.5)
@@ -94,10 +94,18 @@ class Intercom(sdk.Connector[IntercomConfig]):
     async def companies(self, cursor: Scroll | None) -> AsyncIterator[sdk.Page]:
         """All companies. A page that was asked for and not kept cannot be asked for again: then all begins anew."""
         at = cursor if cursor is not None and not cursor.asked else None
+        begun_anew = False
         while True:
             if at is not None:
                 yield sdk.Page([], Scroll(scroll=at.scroll, page=at.page, asked=True))
-            listed = await self._scroll(at)
+            try:
+                listed = await self._scroll(at)
+            except Unavailable:
+                if at is None or begun_anew:
+                    raise
+                # Where the old scroll is still open, Intercom refuses a new one, and says so: then we wait its minute.
+                at, begun_anew = None, True
+                continue
             if listed is None:
                 at = None
                 continue
@@ -123,8 +131,8 @@ class Intercom(sdk.Connector[IntercomConfig]):
         """All conversations once, then those that changed; each is read whole and taken apart."""
         changed_after = cursor.since - LATE if cursor else 0
         async for found, reached in self._search("/conversations/search", "conversations", cursor):
-            changed = [str(one["id"]) for one in found if _updated(one, changed_after + 1) > changed_after]
-            whole = await asyncio.gather(*(self._conversation(one) for one in changed))
+            changed = [str(one["id"]) for one in found if updated(one, changed_after + 1) > changed_after]
+            whole = await together(self._conversation(one) for one in changed)
             yield sdk.Page([row for rows in whole for row in rows], reached)
 
     @conversations.normalize
@@ -228,7 +236,7 @@ class Intercom(sdk.Connector[IntercomConfig]):
     async def _send(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         answer = await self.http.post("/messages", json=message)
         if answer.is_error:
-            raise Rejected(f"Intercom refused the message: {_reason(answer)}")
+            raise Rejected(f"Intercom refused the message: {reason(answer)}")
         sent: Mapping[str, Any] = answer.json()
         return sent
 
@@ -243,7 +251,7 @@ class Intercom(sdk.Connector[IntercomConfig]):
             pagination = {"per_page": PAGE} | ({"starting_after": at.after} if at.after else {})
             asked = {"query": query, "sort": sort, "pagination": pagination}
             listed = await self._ask("POST", path, asked, cursor=at.after)
-            newest = max([at.newest or at.since, *(_updated(one, 0) for one in listed[name])])
+            newest = max([at.newest or at.since, *(updated(one, 0) for one in listed[name])])
             after = ((listed.get("pages") or {}).get("next") or {}).get("starting_after")
             at = Since(since=at.since if after else newest, newest=newest if after else None, after=after)
             yield listed[name], at
@@ -257,11 +265,11 @@ class Intercom(sdk.Connector[IntercomConfig]):
         """
         params = {"scroll_param": at.scroll} if at else None
         answer = await self.http.get("/companies/scroll", params=params, extensions={"once": True})
-        if answer.status_code == 400 and "scroll_exists" in _codes(answer):
+        if answer.status_code == 400 and "scroll_exists" in codes(answer):
             raise RateLimited("Intercom allows one scroll at a time; another one is open.", retry_after=SCROLL_LIVES)
         if answer.status_code in (400, 404) and at is not None:
             return None
-        return _document(answer)
+        return document(answer)
 
     async def _conversation(self, conversation_id: str) -> list[dict[str, Any] | sdk.Tombstone]:
         whole = await self._get(f"/conversations/{conversation_id}")
@@ -272,48 +280,12 @@ class Intercom(sdk.Connector[IntercomConfig]):
     async def _get(self, path: str) -> dict[str, Any] | None:
         """One object; None for one that was deleted or merged into another."""
         answer = await self.http.get(path)
-        return None if answer.status_code == 404 else _document(answer)
+        return None if answer.status_code == 404 else document(answer)
 
     async def _ask(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, *, cursor: str | None = None
     ) -> dict[str, Any]:
         answer = await self.http.request(method, path, json=body)
         if answer.status_code in (400, 404) and cursor is not None:
-            raise CursorExpired(f"Intercom no longer knows where {path} was left off: {_reason(answer)}")
-        return _document(answer)
-
-
-def _document(answer: httpx.Response) -> dict[str, Any]:
-    if answer.is_error:
-        raise Misconfigured(f"Intercom refused {answer.request.url.path}: {_reason(answer)}")
-    try:
-        document = orjson.loads(answer.content)
-    except orjson.JSONDecodeError:
-        document = None
-    if not isinstance(document, dict):
-        raise Unavailable(f"{answer.request.url.path} did not answer with JSON.", detail=answer.text[:200])
-    return document
-
-
-def _updated(row: Mapping[str, Any], unknown: int) -> int:
-    """When a row was updated; one that does not say so is judged, and shown, by the host."""
-    at = row.get("updated_at")
-    return at if isinstance(at, int) else unknown
-
-
-def _errors(answer: httpx.Response) -> list[dict[str, Any]]:
-    """The entries of an `error.list`, Intercom's shape of a refusal."""
-    try:
-        errors: list[dict[str, Any]] = answer.json()["errors"]
-    except (ValueError, KeyError, TypeError):
-        return []
-    return errors
-
-
-def _codes(answer: httpx.Response) -> set[str]:
-    return {str(error.get("code")) for error in _errors(answer)}
-
-
-def _reason(answer: httpx.Response) -> str:
-    said = "; ".join(str(error.get("message")) for error in _errors(answer))
-    return said or f"HTTP {answer.status_code}"
+            raise CursorExpired(f"Intercom no longer knows where {path} was left off: {reason(answer)}")
+        return document(answer)

@@ -49,6 +49,7 @@ class Salesforce(sdk.Connector[SalesforceConfig]):
 
     id = "salesforce"
     name = "Salesforce"
+    tier = "gold"
     Config = SalesforceConfig
     rate = sdk.Rate(per_second=10, backfill_share=0.5)
 
@@ -219,10 +220,8 @@ class Salesforce(sdk.Connector[SalesforceConfig]):
         max_bytes=messages.MAX_BYTES,
     )
     def outbound(self, delivery: sdk.Delivery) -> Iterable[sdk.Refetch]:
-        """Outbound messages: each names a record that changed, which is then read."""
-        told = messages.read(delivery.body).notifications
-        if unknown := sorted({one.object for one in told} - messages.STREAMS.keys()):
-            raise ValueError(f"messages about {', '.join(unknown)} are not read: remove them in Salesforce")
+        """Outbound messages: each names a record that changed, which is then read; other objects are passed over."""
+        told = [one for one in messages.read(delivery.body).notifications if one.object in messages.STREAMS]
         return [sdk.Refetch(messages.STREAMS[one.object], one.record) for one in told]
 
     @sdk.action(input=NewTask, output=TaskMade, idempotency="lookup", scopes=("api",))
@@ -232,7 +231,7 @@ class Salesforce(sdk.Connector[SalesforceConfig]):
         query = f"SELECT Id FROM Task WHERE WhatId = '{task.account}' AND {field} = '{_quoted(mark)}' LIMIT 1"
         found = await self.rest.get("/query", {"q": query})
         if found["records"]:
-            return TaskMade(task=found["records"][0]["Id"], found=True)
+            return TaskMade(task=found["records"][0]["Id"])
         fields = {
             "WhatId": task.account,
             "WhoId": task.contact,
@@ -245,7 +244,7 @@ class Salesforce(sdk.Connector[SalesforceConfig]):
         }
         body = {name: value for name, value in fields.items() if value is not None}
         made = exact_json(await self.rest.send("POST", "/sobjects/Task", json=body))
-        return TaskMade(task=made["id"], found=False)
+        return TaskMade(task=made["id"])
 
     @sdk.action(input=FieldUpdate, output=FieldsUpdated, idempotency="upsert", scopes=("api",))
     async def update_fields(self, update: FieldUpdate, key: str) -> FieldsUpdated:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException
@@ -76,6 +76,11 @@ class SecretAddress:
             raise BadSignature("The address does not end in the configured message_secret.")
         if read(delivery.body).organization[:CERTAIN] not in orgs:
             raise BadSignature("The message is of another org than organization_id.")
+
+    def sign(self, delivery: sdk.Delivery, secret: str) -> sdk.Delivery:
+        """The delivery to the address that ends in the secret; which org it is of stands in its body."""
+        path = delivery.path.rpartition("/")[0]
+        return replace(delivery, path=f"{path}/{secret.partition(' ')[0]}")
 
 
 def active_secrets(config: SalesforceConfig) -> list[str]:

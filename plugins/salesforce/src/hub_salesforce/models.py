@@ -192,10 +192,9 @@ class NewTask(BaseModel):
 
 
 class TaskMade(BaseModel):
-    """The task; `found` says that an earlier attempt had made it already."""
+    """The task, made now or by an earlier attempt."""
 
     task: str
-    found: bool
 
 
 class FieldUpdate(BaseModel):

@@ -91,7 +91,8 @@ async def live(api: Api, source: Source, cursor: Position) -> AsyncIterator[sdk.
         while True:
             rows = [flat(row) for row in answer["records"]]
             if rows:
-                after = (_moment(rows[-1][source.order]), rows[-1]["Id"])
+                last = next(row for row in reversed(rows) if row.get("Id") and row.get(source.order))
+                after = (_moment(last[source.order]), last["Id"])
                 settled = api.vendor_now - after[0] > LOOK_BACK
                 yield sdk.Page(page_rows(source, rows), Position(at=after[0], id=after[1], settled=settled))
             if answer["done"]:
