@@ -18,6 +18,7 @@ from hub.graphql.context import Context, Info
 from hub.graphql.declare import about, argument, output, resolved, vocabulary
 from hub.graphql.ids import Prefix
 from hub.graphql.paging import After, Before, Connection, First, Last, asked_page, connected, connection
+from hub.graphql.switching import PlayQuery
 from hub.graphql.types.accounts import Account
 from hub.graphql.types.alerts import Alert, WantedAlerts, WantedWatches, WatchEntry, wanted_alerts, wanted_watches
 from hub.graphql.types.connections import (
@@ -108,7 +109,7 @@ def node_of(context: Context, id_: str) -> Any:
 
 
 @output
-class Query(BlueprintQuery):
+class Query(PlayQuery, BlueprintQuery):
     """Everything that can be read."""
 
     @resolved
