@@ -79,9 +79,9 @@ DRAINS: dict[str, Drain] = {
 """Every work list, in the order in which an event moves through them. A drain takes one batch and says how many entries
 it handled; 0 means that nothing is due."""
 
-LANES: dict[str, int] = {outbox.LIST: 1, STREAMS_TO_SYNC: 4, TO_ADVANCE: 4, FACTS_TO_DELIVER: 4}
+LANES: dict[str, int] = {outbox.LIST: 1, STREAMS_TO_SYNC: 4, TO_SCORE: 3, TO_ADVANCE: 4, FACTS_TO_DELIVER: 4}
 """How many drains of a list one process runs at once, where it is not `USUAL_LANES`: the relay is one in the whole
-fleet, talking with vendors mostly waits."""
+fleet, talking with vendors mostly waits, and of scoring the database has the greater part."""
 
 USUAL_LANES = 2
 """While the database works for one batch, this process works on the other."""

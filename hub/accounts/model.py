@@ -19,6 +19,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 from hub.kit.db import Base
 from hub.kit.ids import new_id
 
+ACCOUNT_TEXT = "lower(account.name || ' ' || translate(coalesce(account.domain, ''), '.-_', '   '))"
+PERSON_TEXT = (
+    "lower(coalesce(person.name, '') || ' ' || translate(coalesce(person.email, ''), '@.-_+', '     ') || ' ' || "
+    "coalesce(person.title, ''))"
+)
+"""What search looks at. The migration `0012_search` has indexes over exactly these expressions; they are not repeated
+here, because PostgreSQL prints expressions in its own words and comparing would always find a difference."""
+
 
 class Account(Base):
     """A customer company. `merged_into` points at the survivor of a merge; undoing the merge clears it.

@@ -14,7 +14,7 @@ from hub.access.service import Role, Viewer
 from hub.accounts.model import Account, Person, SourcePerson
 from hub.kit.paging import AnySelect, Order, Page, Slice, among, read_pages
 
-__all__ = ["READERS", "Account", "PeopleFilter", "Person"]
+__all__ = ["READERS", "Account", "PeopleFilter", "Person", "SourcePerson", "select_people"]
 
 READERS = (Role.CSM, Role.VIEWER)
 """Who may see accounts and everything about them. Marketing sees references alone, ingest nothing."""
@@ -68,12 +68,13 @@ async def people_of(
 ) -> dict[UUID, Slice[Person]]:
     """A page of each account's people, those seen first at the head."""
     viewer.require(*READERS)
+    return await read_pages(session, Person, account_ids, lambda id_: select_people(id_, wanted), PEOPLE, page)
 
-    def at(account_id: ColumnElement[UUID]) -> AnySelect:
-        query = select(Person).where(Person.account_id == account_id, Person.merged_into.is_(None))
-        return query.where(among(Person.role, wanted.roles)) if wanted.roles else query
 
-    return await read_pages(session, Person, account_ids, at, PEOPLE, page)
+def select_people(account_id: ColumnElement[UUID], wanted: PeopleFilter) -> AnySelect:
+    """The people of an account."""
+    query = select(Person).where(Person.account_id == account_id, Person.merged_into.is_(None))
+    return query.where(among(Person.role, wanted.roles)) if wanted.roles else query
 
 
 def matches(search: str) -> ColumnElement[bool]:

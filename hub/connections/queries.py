@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
@@ -63,6 +64,11 @@ async def names(session: AsyncSession, viewer: Viewer, ids: Sequence[UUID]) -> d
     viewer.require(Role.CSM, Role.VIEWER)
     found = await session.execute(select(Connection.id, Connection.name).where(among(Connection.id, ids)))
     return dict(found.all())
+
+
+def name_of(connection_id: Any) -> ColumnElement[str]:
+    """The name of a row's connection, for a larger statement."""
+    return select(Connection.name).where(Connection.id == connection_id).scalar_subquery()
 
 
 async def checkpoints(session: AsyncSession, viewer: Viewer, ids: Sequence[UUID]) -> dict[UUID, list[Checkpoint]]:

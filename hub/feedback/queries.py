@@ -13,7 +13,15 @@ from hub.accounts.queries import READERS
 from hub.feedback.model import Feedback, FeedbackKind, FeedbackStatus
 from hub.kit.paging import Order, Page, Slice, among, read_page, read_pages
 
-__all__ = ["FEEDBACK", "Feedback", "FeedbackKind", "FeedbackStatus", "all_feedback", "feedback", "feedback_of"]
+__all__ = [
+    "FEEDBACK",
+    "Feedback",
+    "FeedbackKind",
+    "FeedbackStatus",
+    "all_feedback",
+    "feedback",
+    "feedback_of",
+]
 
 FEEDBACK = Order("feedback", Feedback.recorded_at, Feedback.id, descending=True)
 

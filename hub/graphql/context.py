@@ -160,7 +160,9 @@ class Context:
     async def close(self) -> None:
         """The operation is over: stop reading, and give its connection back."""
         await self._waves.close()
-        await self.release()
+        # A read that was cancelled, because another field failed, may still be on its way out.
+        async with self._reading:
+            await self.release()
 
     async def release(self) -> None:
         """Give the connection back while nothing is read, e.g. between the events of a subscription."""
@@ -175,7 +177,12 @@ class Context:
             if session is None:
                 session = await self._opened.enter_async_context(self.kit.reading())
                 limit(session, self.viewer)
-            yield session
+            try:
+                yield session
+            except asyncio.CancelledError:
+                # Another field failed while this one was read: the connection was given up in the middle of an answer.
+                await session.invalidate()
+                raise
             # What was read belongs to whoever asked; another read sees what is so by then.
             session.expunge_all()
             self._session = session

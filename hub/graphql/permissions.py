@@ -61,8 +61,8 @@ DECIDED: Final[tuple[tuple[Roles, Mapping[str, str]], ...]] = (
     (
         READERS,
         {
-            "Account": "id name domain owner timeZone facts createdAt firstSeenAt parent timeline things people "
-            "journey health familyHealth alerts watch runs tasks feedback brief",
+            "Account": "id name domain owner timeZone facts createdAt firstSeenAt parent timeline timelineDays things "
+            "people journey health familyHealth alerts watch runs tasks feedback brief",
             "Alert": "id account rule severity status openedAt updatedAt acknowledgedAt acknowledgedBy resolvedAt "
             "resolvedBy values owner snoozedUntil rearmedAt version blueprintVersion",
             "BandOverride": "band reason by since until",
@@ -71,6 +71,7 @@ DECIDED: Final[tuple[tuple[Roles, Mapping[str, str]], ...]] = (
             "Brief": "currentState nextAction risk feedback",
             "CapTerm": "name atMost holds takesMicroPoints",
             "CurrentState": "health stay",
+            "DayCount": "day events",
             "DayScore": "day points band computedBand",
             "Event": "id kind flow occurredAt recordedAt title url subject amount value unit attributes changes "
             "account people connection causedByRun",
@@ -95,8 +96,8 @@ DECIDED: Final[tuple[tuple[Roles, Mapping[str, str]], ...]] = (
             "PlaySide": "accounts reached",
             "PlayStep": "kind name",
             "PlayWords": "step kind name recipient texts problem",
-            "Query": "account accounts alerts blueprint blueprints feedback playPreview plays runs segmentHealth tasks "
-            "watchList",
+            "Query": "account accounts alerts blueprint blueprints feedback playPreview plays runs "
+            "search segmentHealth tasks watchList",
             "Risk": "alerts watch",
             "Run": "id account play occurrence status holdout trigger blueprintVersion ending goalBy goalReachedAt "
             "startedAt updatedAt endedAt steps depth person",
@@ -169,6 +170,7 @@ DECIDED: Final[tuple[tuple[Roles, Mapping[str, str]], ...]] = (
     (
         ADMINS,
         {
+            "AuditEntry": "number at actor action subject details",
             "BlueprintApplied": "version previous accounts",
             "BlueprintBroken": "message remedy problems",
             "BlueprintChange": "kind section entry parts",
@@ -190,7 +192,7 @@ DECIDED: Final[tuple[tuple[Roles, Mapping[str, str]], ...]] = (
             "SimulatedWords": "at outcome why words",
             "QuarantinedRecord": "id stage stream recordId reason firstSeenAt lastSeenAt attempts resolvedAt "
             "connection",
-            "Query": "connections quarantine",
+            "Query": "auditLog connections quarantine",
             "StreamProgress": "stream backfill done records startedAt updatedAt problem",
         },
     ),

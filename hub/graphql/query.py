@@ -16,6 +16,7 @@ from hub.graphql import ids
 from hub.graphql.blueprint import BlueprintQuery
 from hub.graphql.context import Context, Info
 from hub.graphql.declare import about, argument, output, resolved, vocabulary
+from hub.graphql.finding import FindingQuery
 from hub.graphql.ids import Prefix
 from hub.graphql.paging import After, Before, Connection, First, Last, asked_page, connected, connection
 from hub.graphql.switching import PlayQuery
@@ -109,7 +110,7 @@ def node_of(context: Context, id_: str) -> Any:
 
 
 @output
-class Query(PlayQuery, BlueprintQuery):
+class Query(BlueprintQuery, FindingQuery, PlayQuery):
     """Everything that can be read."""
 
     @resolved

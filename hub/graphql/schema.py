@@ -23,6 +23,7 @@ from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from hub.graphql.budget import Budget
+from hub.graphql.compiled.running import Plans
 from hub.graphql.context import Context
 from hub.graphql.cost import MOST_COST, Pricing
 from hub.graphql.documents import Documents, Ready
@@ -56,7 +57,7 @@ class UseReady(SchemaExtension):
 class HubSchema(strawberry.Schema):
     """The hub's schema. Results come with errors as clients may see them."""
 
-    def __init__(self, *, introspection: bool = True, seconds: float = SECONDS) -> None:
+    def __init__(self, *, introspection: bool = True, seconds: float = SECONDS, compiled: bool = True) -> None:
         super().__init__(
             query=Query,
             mutation=Mutation,
@@ -67,6 +68,7 @@ class HubSchema(strawberry.Schema):
         )
         self._documents = Documents(introspection=introspection)
         self._seconds = seconds
+        self.plans = Plans(self) if compiled else None
 
     @property
     def core(self) -> GraphQLSchema:
@@ -99,6 +101,9 @@ class HubSchema(strawberry.Schema):
             return _told(refused, context)
         try:
             async with asyncio.timeout(self._seconds), context.turns:
+                data = await self._planned(query or "", variable_values, operation_name, context)
+                if data is not None:
+                    return ExecutionResult(data, None)
                 result = await super().execute(
                     query,
                     variable_values,
@@ -157,6 +162,15 @@ class HubSchema(strawberry.Schema):
         finally:
             await results.aclose()
             await context.close()
+
+    async def _planned(
+        self, query: str, variables: dict[str, Any] | None, operation_name: str | None, context: Context
+    ) -> dict[str, Any] | None:
+        """The answer of the operation's plan; None when the resolvers have to give it."""
+        document = self.ready(query).document
+        if self.plans is None or document is None:
+            return None
+        return await self.plans.answer(query, document, operation_name, variables, context)
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Strawberry logs every error here; ours are logged where they are made presentable, and only bugs."""

@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-QUIET_STEPS = 3
-"""Steps of the event loop without a new question after which everybody has asked: an answer wakes who waits for it in
-one step, and whoever gathers several answers in another."""
+QUIET_STEPS = 4
+"""Steps of the event loop without a new question after which everybody has asked: an answer wakes what stands for it
+with each who waits in one step, them in a second, and whoever gathers several answers in a third."""
 
 Read = Callable[[Sequence[Any]], Awaitable[Mapping[Any, Any]]]
 
@@ -38,13 +38,13 @@ class Waves:
         answers = self._answers.setdefault(name, {})
         found = answers.get(key)
         if found is not None and not found.cancelled():
-            return found
+            return _shared(found)
         answer = answers[key] = asyncio.get_running_loop().create_future()
         answer.add_done_callback(_seen)
         self._asked.setdefault(name, (read, []))[1].append(key)
         if self._pump is None or self._pump.done():
             self._pump = asyncio.create_task(self._run(), name="read in waves")
-        return answer
+        return _shared(answer)
 
     async def alone(self, read: Awaitable[T]) -> T:
         """A read of its own kind; the next wave waits for it, since its answer may bring more questions."""
@@ -96,6 +96,13 @@ class Waves:
         for key, answer in waiting.items():
             if not answer.done():
                 answer.set_result(found.get(key))
+
+
+def _shared(answer: asyncio.Future[Any]) -> asyncio.Future[Any]:
+    """The answer for one of those who wait for it: when their field is given up, the others still get it."""
+    mine = asyncio.shield(answer)
+    mine.add_done_callback(_seen)
+    return mine
 
 
 def _seen(answer: asyncio.Future[Any]) -> None:

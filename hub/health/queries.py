@@ -28,6 +28,7 @@ __all__ = [
     "BY_SCORE",
     "HISTORY",
     "WATCH_LIST",
+    "WATCH_STEPS",
     "AccountFilter",
     "Alert",
     "AlertFilter",
@@ -51,7 +52,12 @@ __all__ = [
     "WatchFilter",
     "WatchStatus",
     "WatchStep",
+    "count_portfolio",
     "read_terms",
+    "select_alerts",
+    "select_portfolio",
+    "select_scores",
+    "select_watches",
 ]
 
 BY_NAME = Order("name", Account.name, Account.id)
@@ -109,14 +115,13 @@ async def portfolio(
 ) -> Slice[Account]:
     """A page of the accounts."""
     viewer.require(*READERS)
-    return await read_page(session, Account, _portfolio(select(Account), wanted), order, page)
+    return await read_page(session, Account, select_portfolio(wanted), order, page)
 
 
 async def portfolio_count(session: AsyncSession, viewer: Viewer, wanted: AccountFilter) -> int:
     """How many accounts the filter leaves."""
     viewer.require(*READERS)
-    counted = _portfolio(select(func.count()).select_from(Account), wanted)
-    return int((await session.execute(counted)).scalar_one())
+    return int((await session.execute(count_portfolio(wanted))).scalar_one())
 
 
 async def current(session: AsyncSession, viewer: Viewer, account_ids: Sequence[UUID]) -> dict[UUID, Health]:
@@ -173,13 +178,7 @@ async def history_of(
 ) -> dict[UUID, Slice[Score]]:
     """A page of each account's scores, the newest first; `since` counts, `until` does not."""
     viewer.require(*READERS)
-
-    def of(account_id: ColumnElement[UUID]) -> AnySelect:
-        query = select(Score).where(Score.account_id == account_id)
-        query = query.where(Score.as_of >= since) if since is not None else query
-        return query.where(Score.as_of < until) if until is not None else query
-
-    return await read_pages(session, Score, account_ids, of, HISTORY, page)
+    return await read_pages(session, Score, account_ids, lambda id_: select_scores(id_, since, until), HISTORY, page)
 
 
 async def alerts(session: AsyncSession, viewer: Viewer, ids: Sequence[UUID]) -> dict[UUID, Alert]:
@@ -192,7 +191,7 @@ async def alerts(session: AsyncSession, viewer: Viewer, ids: Sequence[UUID]) -> 
 async def all_alerts(session: AsyncSession, viewer: Viewer, page: Page, wanted: AlertFilter) -> Slice[Alert]:
     """A page of the alerts of all accounts, the newest first."""
     viewer.require(*READERS)
-    return await read_page(session, Alert, select(Alert).where(*_alerts(wanted)), ALERTS, page)
+    return await read_page(session, Alert, select_alerts(wanted), ALERTS, page)
 
 
 async def alerts_of(
@@ -204,7 +203,7 @@ async def alerts_of(
         session,
         Alert,
         account_ids,
-        lambda id_: select(Alert).where(Alert.account_id == id_, *_alerts(wanted)),
+        lambda id_: select_alerts(wanted).where(Alert.account_id == id_),
         ALERTS,
         page,
     )
@@ -220,18 +219,7 @@ async def watches(session: AsyncSession, viewer: Viewer, ids: Sequence[UUID]) ->
 async def watch_list(session: AsyncSession, viewer: Viewer, page: Page, wanted: WatchFilter) -> Slice[Watch]:
     """A page of the watch list, the account that has been on it longest first."""
     viewer.require(*READERS)
-    query = select(Watch)
-    if not wanted.ended:
-        query = query.where(Watch.ended_at.is_(None))
-    if wanted.statuses:
-        query = query.where(among(Watch.status, wanted.statuses))
-    if wanted.owners:
-        query = query.where(among(Watch.owner, wanted.owners))
-    if wanted.accounts:
-        query = query.where(among(Watch.account_id, wanted.accounts))
-    if wanted.due_by is not None:
-        query = query.where(Watch.next_action_due <= wanted.due_by)
-    return await read_page(session, Watch, query, WATCH_LIST, page)
+    return await read_page(session, Watch, select_watches(wanted), WATCH_LIST, page)
 
 
 async def watched(session: AsyncSession, viewer: Viewer, account_ids: Sequence[UUID]) -> dict[UUID, Watch]:
@@ -266,6 +254,23 @@ def chosen(wanted: AccountFilter) -> Select[UUID]:
     return _portfolio(select(Account.id), wanted)
 
 
+def select_portfolio(wanted: AccountFilter) -> AnySelect:
+    """The accounts that the filter leaves."""
+    return _portfolio(select(Account), wanted)
+
+
+def count_portfolio(wanted: AccountFilter) -> AnySelect:
+    """How many they are."""
+    return _portfolio(select(func.count()).select_from(Account), wanted)
+
+
+def select_scores(account_id: ColumnElement[UUID], since: datetime | None, until: datetime | None) -> AnySelect:
+    """The scores of an account that were kept between two times; `since` counts, `until` does not."""
+    query = select(Score).where(Score.account_id == account_id)
+    query = query.where(Score.as_of >= since) if since is not None else query
+    return query.where(Score.as_of < until) if until is not None else query
+
+
 def _portfolio(query: AnySelect, wanted: AccountFilter) -> AnySelect:
     joined = query.join(Health, Health.account_id == Account.id, isouter=True)
     return joined.where(Account.merged_into.is_(None), _holds(wanted))
@@ -295,7 +300,8 @@ def _holds(wanted: AccountFilter) -> ColumnElement[bool]:
     return and_(true(), *conditions)
 
 
-def _alerts(wanted: AlertFilter) -> list[ColumnElement[bool]]:
+def select_alerts(wanted: AlertFilter) -> AnySelect:
+    """The alerts that the filter leaves."""
     conditions: list[ColumnElement[bool]] = []
     if wanted.statuses:
         conditions.append(among(Alert.status, wanted.statuses))
@@ -307,4 +313,20 @@ def _alerts(wanted: AlertFilter) -> list[ColumnElement[bool]]:
         conditions.append(among(Alert.owner, wanted.owners))
     if wanted.snoozed is not None:
         conditions.append(Alert.snoozed_until.is_not(None) if wanted.snoozed else Alert.snoozed_until.is_(None))
-    return conditions
+    return select(Alert).where(*conditions)
+
+
+def select_watches(wanted: WatchFilter) -> AnySelect:
+    """The entries of the watch list that the filter leaves."""
+    query = select(Watch)
+    if not wanted.ended:
+        query = query.where(Watch.ended_at.is_(None))
+    if wanted.statuses:
+        query = query.where(among(Watch.status, wanted.statuses))
+    if wanted.owners:
+        query = query.where(among(Watch.owner, wanted.owners))
+    if wanted.accounts:
+        query = query.where(among(Watch.account_id, wanted.accounts))
+    if wanted.due_by is not None:
+        query = query.where(Watch.next_action_due <= wanted.due_by)
+    return query

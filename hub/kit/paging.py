@@ -84,7 +84,8 @@ def bounded(query: AnySelect, order: Order, page: Page) -> AnySelect:
         query = query.where(_behind(order, page.after, descending=order.descending, nulls_last=True))
     if page.before is not None:
         query = query.where(_behind(order, page.before, descending=not order.descending, nulls_last=False))
-    return query.order_by(*_sorting(order, backwards=page.backwards)).limit(page.limit + 1)
+    sorted_by = sorting(order, order.column, order.id, backwards=page.backwards)
+    return query.order_by(*sorted_by).limit(page.limit + 1)
 
 
 async def read_page(session: AsyncSession, entity: type[E], query: AnySelect, order: Order, page: Page) -> Slice[E]:
@@ -178,9 +179,10 @@ def _behind(order: Order, key: Key, *, descending: bool, nulls_last: bool) -> Co
     return or_(further, order.column.is_(None)) if order.nullable and nulls_last else further
 
 
-def _sorting(order: Order, *, backwards: bool) -> list[ColumnElement[Any]]:
+def sorting(order: Order, column: Any, id_: Any, *, backwards: bool) -> list[ColumnElement[Any]]:
+    """How rows are sorted whose sort value and id are these expressions."""
     descending = order.descending is not backwards
-    column = order.column.desc() if descending else order.column.asc()
+    value = column.desc() if descending else column.asc()
     if order.nullable:
-        column = column.nulls_first() if backwards else column.nulls_last()
-    return [column, order.id.desc() if descending else order.id.asc()]
+        value = value.nulls_first() if backwards else value.nulls_last()
+    return [value, id_.desc() if descending else id_.asc()]

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.access.service import Viewer
 from hub.accounts.queries import READERS
 from hub.blueprint import service as blueprint
-from hub.kit.paging import Order, Page, Slice, among, read_page, read_pages
+from hub.kit.paging import AnySelect, Order, Page, Slice, among, read_page, read_pages
 from hub.plays.effect import Effect, Verdict, effects_of
 from hub.plays.enrolling import definition_of
 from hub.plays.model import Run, RunStatus, RunStep, StepStatus, SwitchState, Task, TaskKind, TaskStatus
@@ -41,6 +41,8 @@ __all__ = [
     "Verdict",
     "effects",
     "kind_of",
+    "select_runs",
+    "select_tasks",
 ]
 
 RUNS = Order("runs", Run.started_at, Run.id, descending=True)
@@ -100,7 +102,7 @@ async def runs(session: AsyncSession, viewer: Viewer, ids: Sequence[UUID]) -> di
 async def all_runs(session: AsyncSession, viewer: Viewer, page: Page, wanted: RunFilter) -> Slice[Run]:
     """A page of the runs on all accounts, the newest first."""
     viewer.require(*READERS)
-    return await read_page(session, Run, select(Run).where(*_runs(wanted)), RUNS, page)
+    return await read_page(session, Run, select_runs(wanted), RUNS, page)
 
 
 async def runs_of(
@@ -109,7 +111,7 @@ async def runs_of(
     """A page of the runs on each account, the newest first."""
     viewer.require(*READERS)
     return await read_pages(
-        session, Run, account_ids, lambda id_: select(Run).where(Run.account_id == id_, *_runs(wanted)), RUNS, page
+        session, Run, account_ids, lambda id_: select_runs(wanted).where(Run.account_id == id_), RUNS, page
     )
 
 
@@ -135,7 +137,7 @@ async def tasks(session: AsyncSession, viewer: Viewer, ids: Sequence[UUID]) -> d
 async def all_tasks(session: AsyncSession, viewer: Viewer, page: Page, order: Order, wanted: TaskFilter) -> Slice[Task]:
     """A page of the tasks on all accounts."""
     viewer.require(*READERS)
-    return await read_page(session, Task, select(Task).where(*_tasks(wanted)), order, page)
+    return await read_page(session, Task, select_tasks(wanted), order, page)
 
 
 async def tasks_of(
@@ -149,20 +151,22 @@ async def tasks_of(
     """A page of the tasks on each account."""
     viewer.require(*READERS)
     return await read_pages(
-        session, Task, account_ids, lambda id_: select(Task).where(Task.account_id == id_, *_tasks(wanted)), order, page
+        session, Task, account_ids, lambda id_: select_tasks(wanted).where(Task.account_id == id_), order, page
     )
 
 
-def _runs(wanted: RunFilter) -> list[ColumnElement[bool]]:
+def select_runs(wanted: RunFilter) -> AnySelect:
+    """The runs that the filter leaves."""
     conditions: list[ColumnElement[bool]] = []
     if wanted.plays:
         conditions.append(among(Run.play, wanted.plays))
     if wanted.statuses:
         conditions.append(among(Run.status, wanted.statuses))
-    return conditions
+    return select(Run).where(*conditions)
 
 
-def _tasks(wanted: TaskFilter) -> list[ColumnElement[bool]]:
+def select_tasks(wanted: TaskFilter) -> AnySelect:
+    """The tasks that the filter leaves."""
     conditions: list[ColumnElement[bool]] = []
     if wanted.statuses:
         conditions.append(among(Task.status, wanted.statuses))
@@ -170,4 +174,4 @@ def _tasks(wanted: TaskFilter) -> list[ColumnElement[bool]]:
         conditions.append(among(Task.owner, wanted.owners))
     if wanted.due_before is not None:
         conditions.append(Task.due_at < wanted.due_before)
-    return conditions
+    return select(Task).where(*conditions)

@@ -8,33 +8,47 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
+    Date,
     FromClause,
     TableValuedAlias,
     Uuid,
     and_,
     bindparam,
+    cast,
     column,
     func,
     select,
     true,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from hub.access.service import Viewer
-from hub.accounts.model import SourceAccount
+from hub.accounts.model import SourceAccount, SourcePerson
 from hub.accounts.queries import READERS
 from hub.kit.paging import AnySelect, Key, Order, Page, Slice, among, bounded, cut, each, in_order, slice_of
 from hub.timeline.model import EventRow
 from hub.timeline.things import Thing, things
 
-__all__ = ["EventFilter", "Thing", "TimelineEvent", "events", "events_of_accounts", "things_of", "timelines"]
+__all__ = [
+    "ACCOUNT_OF_EVENT",
+    "EventFilter",
+    "EventRow",
+    "Thing",
+    "TimelineEvent",
+    "events",
+    "events_of_accounts",
+    "select_timeline",
+    "things_of",
+    "timelines",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +61,7 @@ class EventFilter:
     until: datetime | None = None
     subject_type: str | None = None
     subject_id: str | None = None
+    person_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +113,10 @@ COLUMNS = (
     EventRow.caused_by_run,
     EventRow.connection_id,
 )
+_source = aliased(SourceAccount)
+ACCOUNT_OF_EVENT = select(_source.account_id).where(_source.id == EventRow.source_account_id).scalar_subquery()
+"""The account that an event belongs to now, for a larger statement."""
+
 NEWEST_FIRST = Order("timeline", EventRow.occurred_at, EventRow.id, descending=True)
 THINGS = Order("things", EventRow.occurred_at, EventRow.id, descending=True)
 
@@ -107,30 +126,63 @@ async def timelines(
 ) -> dict[UUID, Slice[TimelineEvent]]:
     """A page of each account's timeline, the newest event first."""
     viewer.require(*READERS)
-    account, backwards = each(account_ids), page.backwards
-    at_source = bounded(
-        _wanted(select(*COLUMNS).where(EventRow.source_account_id == SourceAccount.id), wanted), NEWEST_FIRST, page
-    ).lateral("at_source")
-    place = (at_source.c.occurred_at, at_source.c.id)
-    merged = (
-        select(at_source)
-        .select_from(SourceAccount)
-        .join(at_source, true())
-        .where(SourceAccount.account_id == account.c.id)
-        .order_by(*(column.asc() if backwards else column.desc() for column in place))
-        .limit(page.limit + 1)
-        .correlate(account)
-        .lateral("merged")
-    )
+    account = each(account_ids)
+    merged = select_timeline(account.c.id, COLUMNS, page, wanted).correlate(account).lateral("merged")
     statement = select(account.c.id, merged).select_from(account.join(merged, true()))
     below: dict[UUID, list[tuple[TimelineEvent, Key]]] = {id_: [] for id_ in account_ids}
     for row in await session.execute(statement):
         event = TimelineEvent(*row)
         below[row[0]].append((event, (event.occurred_at, event.id)))
     return {
-        account_id: slice_of(in_order(found, NEWEST_FIRST, backwards=backwards), page)
+        account_id: slice_of(in_order(found, NEWEST_FIRST, backwards=page.backwards), page)
         for account_id, found in below.items()
     }
+
+
+async def days_of(
+    session: AsyncSession,
+    viewer: Viewer,
+    account_ids: Sequence[UUID],
+    since: datetime,
+    until: datetime,
+    wanted: EventFilter,
+) -> dict[UUID, dict[date, int]]:
+    """How many events each account had on each day (UTC) from `since` until before `until`; days without any are left
+    out. One statement; it reads the events of that time."""
+    viewer.require(*READERS)
+    day = cast(func.timezone("UTC", EventRow.occurred_at), Date)
+    at_source = EventRow.source_account_id == SourceAccount.id
+    counted = (
+        _wanted(select(SourceAccount.account_id, day, func.count()), wanted)
+        .select_from(SourceAccount)
+        .join(EventRow, at_source)
+        .where(
+            among(SourceAccount.account_id, account_ids), EventRow.occurred_at >= since, EventRow.occurred_at < until
+        )
+        .group_by(SourceAccount.account_id, day)
+    )
+    below: dict[UUID, dict[date, int]] = {id_: {} for id_ in account_ids}
+    for account_id, on, count in await session.execute(counted):
+        below[account_id][on] = count
+    return below
+
+
+def select_timeline(
+    account_id: ColumnElement[UUID], columns: Sequence[Any], page: Page, wanted: EventFilter
+) -> AnySelect:
+    """A page of an account's timeline and one row more: these columns of its events."""
+    place = (EventRow.occurred_at.label("place_time"), EventRow.id.label("place_id"))
+    of_source = select(*columns, *place).where(EventRow.source_account_id == SourceAccount.id)
+    at_source = bounded(_wanted(of_source, wanted), NEWEST_FIRST, page).lateral("at_source")
+    *asked, time, id_ = at_source.c
+    return (
+        select(*asked)
+        .select_from(SourceAccount)
+        .join(at_source, true())
+        .where(SourceAccount.account_id == account_id)
+        .order_by(*(column.asc() if page.backwards else column.desc() for column in (time, id_)))
+        .limit(page.limit + 1)
+    )
 
 
 async def events(
@@ -199,4 +251,7 @@ def _wanted(query: AnySelect, wanted: EventFilter) -> AnySelect:
         conditions.append(EventRow.subject_type == wanted.subject_type)
     if wanted.subject_id is not None:
         conditions.append(EventRow.subject_id == wanted.subject_id)
+    if wanted.person_id is not None:
+        known_as = select(func.array_agg(SourcePerson.id)).where(SourcePerson.person_id == wanted.person_id)
+        conditions.append(EventRow.people.overlap(known_as.scalar_subquery()))
     return query.where(*conditions)

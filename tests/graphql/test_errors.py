@@ -99,7 +99,7 @@ async def test_an_operation_that_takes_too_long_is_stopped(kit: Kit, monkeypatch
 
     monkeypatch.setattr(health, "portfolio", forever)
     async with slow_kit(kit) as context:
-        result = await HubSchema(seconds=0.2).execute("{ accounts { nodes { id } } }", None, context)
+        result = await HubSchema(seconds=0.2, compiled=False).execute("{ accounts { nodes { id } } }", None, context)
     assert result.data is None
     assert result.errors is not None
     assert (result.errors[0].extensions or {})["code"] == "TIMEOUT"
@@ -115,7 +115,7 @@ async def test_a_bug_in_a_resolver_shows_no_stack(kit: Kit, monkeypatch: pytest.
     monkeypatch.setattr(health, "portfolio", broken)
     async with slow_kit(kit) as context:
         with structlog.testing.capture_logs():
-            result = await HubSchema().execute("{ accounts { nodes { id } } }", None, context)
+            result = await HubSchema(compiled=False).execute("{ accounts { nodes { id } } }", None, context)
     assert result.errors is not None
     assert "hub_secret" not in str(result.errors[0].formatted)
     assert ".py" not in str(result.errors[0].formatted)

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 SCHEMA = the_schema().core
 OWNER = "ada@hub.example"
 ACCOUNT = f'"acc_{key("account", 3).hex}"'
-ARGUMENTS = {"id": ACCOUNT, "ids": f"[{ACCOUNT}]", "account": ACCOUNT, "play": '"win_back"'}
+ARGUMENTS = {"id": ACCOUNT, "ids": f"[{ACCOUNT}]", "text": '"company"', "account": ACCOUNT, "play": '"win_back"'}
 WAYS = ways(SCHEMA, ARGUMENTS)
 READ = [name for name in WAYS if fields_of(WAYS[name].type)]
 COUNT = 10

@@ -160,7 +160,8 @@ _SHAPE = msgspec.json.Decoder(_Shape)
 def _raw_messages(body: bytes) -> Sequence[msgspec.Raw | bytes]:
     """The bytes of each message. Raises `ValueError` for what is not JSON of the expected shape."""
     try:
-        body.decode()
+        if not body.isascii():
+            body.decode()
         batch = _SHAPE.decode(body).batch
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         # The careful way: lone surrogates pass it, and what does not is told with its reason.
