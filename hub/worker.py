@@ -32,8 +32,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
 
-from hub import reactions
-from hub.accounts.service import TO_SCORE
+from hub import erasing, reactions
+from hub.accounts.service import TO_ERASE, TO_SCORE
 from hub.connections import jobs as connections
 from hub.connections.lists import (
     DELIVERIES,
@@ -74,6 +74,7 @@ DRAINS: dict[str, Drain] = {
     TO_START: drain_plays_to_start,
     TO_ADVANCE: plays.drain_runs_to_advance,
     DIGESTS: digests.drain_digests,
+    TO_ERASE: erasing.drain_people_to_erase,
     FACTS_TO_DELIVER: connections.drain_facts_to_deliver,
 }
 """Every work list, in the order in which an event moves through them. A drain takes one batch and says how many entries
