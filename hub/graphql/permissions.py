@@ -108,7 +108,10 @@ DECIDED: Final[tuple[tuple[Roles, Mapping[str, str]], ...]] = (
             "Stay": "id account segment stage enteredAt recordedAt leftAt becauseOf blueprintVersion status milestones",
             "Subject": "type vendorId state",
             "Subscription": "healthChanged",
+            "ChecklistPoint": "text doneAt doneBy",
+            "TaskComment": "author body createdAt",
             "Task": "id account title details owner dueAt status kind approved outcome createdAt completedAt "
+            "checklist comments escalatedAt escalatedTo "
             "completedBy run overdue",
             "Thing": "type vendorId state since attributes connection event",
             "WatchEntry": "id account status reasons owner revenueAtRisk nextAction nextActionDue version enteredAt "
@@ -137,8 +140,8 @@ DECIDED: Final[tuple[tuple[Roles, Mapping[str, str]], ...]] = (
             "alertAcknowledge alertAssign alertRearm alertResolve alertSnooze "
             "alertsAcknowledge alertsAssign alertsRearm alertsResolve alertsSnooze "
             "approvalDecide bandOverride bandRestore feedbackRecord "
-            "playStart playStartMany "
-            "runCancel runPause runRepeat runResume runRetry runSkip taskAssign taskComplete "
+            "playStart playStartMany runCancel runPause runRepeat runResume runRetry runSkip "
+            "taskAssign taskComment taskComplete taskTick "
             "watchAdd watchAssign watchMove watchPlan",
             "PlayReach": "accounts underWay people first",
             "PlayStarted": "run runs",
@@ -151,6 +154,8 @@ DECIDED: Final[tuple[tuple[Roles, Mapping[str, str]], ...]] = (
             "RunRetried": "run",
             "RunSkipped": "run",
             "TaskAssigned": "task",
+            "TaskCommented": "task",
+            "TaskTicked": "task",
             "TaskCompleted": "task",
             "WatchAdded": "entry",
             "WatchAssigned": "entry",

@@ -14,7 +14,8 @@ from hub.plays.reaching import Reach, reach, start_many
 from hub.plays.rehearsing import End, Outcome, Rehearsal, Word
 from hub.plays.simulating import MOST_AT_ONCE, Simulation, simulate
 from hub.plays.switching import Switched, pause_play, resume_play, switch_off, switch_on
-from hub.plays.tasks import assign_task, complete_task, decide_approval
+from hub.plays.tasks import assign_task, comment_on_task, complete_task, decide_approval, tick_task
+from hub.plays.together import together
 from hub.plays.trigger_kinds import Existing
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Word",
     "assign_task",
     "cancel",
+    "comment_on_task",
     "complete_task",
     "decide_approval",
     "drain_plays_to_start",
@@ -53,5 +55,7 @@ __all__ = [
     "start_play",
     "switch_off",
     "switch_on",
+    "tick_task",
+    "together",
     "try_again",
 ]
