@@ -32,8 +32,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
 
-from hub import reactions
-from hub.accounts.service import TO_SCORE
+from hub import erasing, reactions
+from hub.accounts.service import TO_ERASE, TO_SCORE
 from hub.connections import jobs as connections
 from hub.connections.lists import (
     DELIVERIES,
@@ -55,6 +55,7 @@ from hub.kit.runtime import Kit, open_kit
 from hub.kit.settings import Settings
 from hub.plays import jobs as plays
 from hub.plays.service import TO_ADVANCE, TO_START, drain_plays_to_start, follow
+from hub.plays.task_moments import TO_FOLLOW, drain_tasks_to_follow
 from hub.timeline import jobs as timeline
 
 log = structlog.get_logger()
@@ -73,7 +74,9 @@ DRAINS: dict[str, Drain] = {
     reactions.TO_REPEAT: reactions.drain_facts_to_repeat,
     TO_START: drain_plays_to_start,
     TO_ADVANCE: plays.drain_runs_to_advance,
+    TO_FOLLOW: drain_tasks_to_follow,
     DIGESTS: digests.drain_digests,
+    TO_ERASE: erasing.drain_people_to_erase,
     FACTS_TO_DELIVER: connections.drain_facts_to_deliver,
 }
 """Every work list, in the order in which an event moves through them. A drain takes one batch and says how many entries
