@@ -19,3 +19,11 @@ ROOMS = (work, outbox, access, connections, blueprint, accounts, timeline, journ
 """The modules that define tables; importing them is what fills the metadata."""
 
 metadata: MetaData = Base.metadata
+
+UNCOMPARED = frozenset(f"ix_{table}_{what}" for table in ("account", "person") for what in ("words", "likeness"))
+"""Indexes over expressions that stand in a migration alone: see `hub.accounts.model.ACCOUNT_TEXT`."""
+
+
+def is_compared(name: str | None, kind: str, parents: object) -> bool:
+    """Whether something of the database is compared with the models."""
+    return kind != "index" or name not in UNCOMPARED

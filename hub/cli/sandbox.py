@@ -29,7 +29,7 @@ def sandbox(
     rate_limit: Annotated[int | None, typer.Option(help="Requests a second that Stripe takes; it allows 25.")] = None,
     faults: Annotated[
         list[str] | None,
-        typer.Option(help="What falls on Stripe's answers, and how often: rate_limited=0.05 or all=0.02 (repeatable)."),
+        typer.Option(help="What befalls requests, and how often: rate_limited=0.05, stripe.all=0.02 (repeatable)."),
     ] = None,
     send: Annotated[
         str | None, typer.Option(help="A hub's address: send it the history, then life, to connections of these names.")
@@ -43,28 +43,33 @@ def sandbox(
     chosen = doubles or list(DOUBLES)
     if unknown := [name for name in chosen if name not in DOUBLES]:
         raise NotFound(f"There is no double of {unknown[0]!r}.", remedy=f"There are: {', '.join(DOUBLES)}")
-    share = _shares(faults or [])
+    shares = _shares(faults or [])
     # A shell's background jobs inherit an ignored SIGINT; this one is meant to be interrupted all the same.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
-        asyncio.run(_run(chosen, accounts, seed, port, rate_limit, share, send, as_json))
+        asyncio.run(_run(chosen, accounts, seed, port, rate_limit, shares, send, as_json))
 
 
-def _shares(given: list[str]) -> Mapping[Fault, float]:
-    """`rate_limited=0.05` as a share of the requests. Raises `Invalid`."""
-    shares: dict[Fault, float] = {}
+def _shares(given: list[str]) -> Mapping[str, Mapping[Fault, float]]:
+    """`rate_limited=0.05` as a share of each double's requests, `zendesk.cut=0.1` of those of one. Raises `Invalid`."""
+    shares: dict[str, dict[Fault, float]] = {name: {} for name in DOUBLES}
     for text in given:
-        name, _, number = text.partition("=")
+        left, _, number = text.partition("=")
+        where, _, name = left.rpartition(".")
         try:
             share = float(number)
             named = list(Fault) if name == "all" else [Fault(name)]
-        except ValueError:
+            chosen = [shares[where]] if where else list(shares.values())
+        except (ValueError, KeyError):
             raise Invalid(
-                f"{text!r} is no fault with its share.", remedy=f"Write name=0.05; names: all, {', '.join(Fault)}"
+                f"{text!r} is no fault with its share.",
+                remedy=f"Write name=0.05 or stripe.name=0.05; names: all, {', '.join(Fault)}",
             ) from None
-        shares |= dict.fromkeys(named, share)
-    if not 0 <= sum(shares.values()) <= 1 or any(share < 0 for share in shares.values()):
-        raise Invalid("The shares of faults have to add up to between 0 and 1.", remedy="Make them smaller.")
+        for one in chosen:
+            one |= dict.fromkeys(named, share)
+    for one in shares.values():
+        if not 0 <= sum(one.values()) <= 1 or any(share < 0 for share in one.values()):
+            raise Invalid("The shares of faults have to add up to between 0 and 1.", remedy="Make them smaller.")
     return shares
 
 
@@ -74,19 +79,27 @@ async def _run(
     seed: int,
     port: int,
     rate_limit: int | None,
-    share: Mapping[Fault, float],
+    shares: Mapping[str, Mapping[Fault, float]],
     send: str | None,
     as_json: bool,
 ) -> None:
     base = invent(seed, accounts, until=datetime.now(UTC))
-    world = Sandbox(base, stripe_port=port, faults=Faults(share=share, seed=seed))
+    faults = {name: Faults(share=share, seed=seed) for name, share in shares.items()}
+    world = Sandbox(
+        base,
+        stripe_port=port,
+        faults=faults["stripe"],
+        salesforce_faults=faults["salesforce"],
+        zendesk_faults=faults["zendesk"],
+        intercom_faults=faults["intercom"],
+    )
     world.stripe.requests_per_second = rate_limit
     async with AsyncExitStack() as stack:
         running = await stack.enter_async_context(world.running())
         addresses = {name: await stack.enter_async_context(DOUBLES[name](running)) for name in chosen}
         _tell(addresses, accounts, as_json)
         if send:
-            await _send(running, chosen, send.rstrip("/"), as_json)
+            await _send(running, chosen, send.rstrip("/"), faults["segment"], as_json)
         await asyncio.Event().wait()
 
 
@@ -102,13 +115,13 @@ def _tell(addresses: Mapping[str, Address], accounts: int, as_json: bool) -> Non
     out.file.flush()
 
 
-async def _send(world: Sandbox, chosen: list[str], hub: str, as_json: bool) -> None:
+async def _send(world: Sandbox, chosen: list[str], hub: str, faults: Faults, as_json: bool) -> None:
     """Segment's history, then its life and Stripe's webhooks."""
     if "stripe" in chosen:
         world.stripe_webhook(f"{hub}/in/stripe/webhook")
     if "segment" not in chosen:
         return
-    sender = world.segment(f"{hub}/in/segment", upload_size=UPLOAD, gzip=True)
+    sender = world.segment(f"{hub}/in/segment", upload_size=UPLOAD, gzip=True, faults=faults)
     history: list[Any] = list(world.history())
     with bar(as_json) as progress:
         task = progress.add_task("Segment sends history", total=len(history))

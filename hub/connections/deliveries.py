@@ -19,7 +19,6 @@ from uuid import UUID
 import asyncpg
 
 from hub.connections import metrics
-from hub.connections.compression import pack
 from hub.kit.db import Database
 
 WRITERS = 1
@@ -43,7 +42,8 @@ RETURNING id
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A verified delivery on its way into the table; `headers` is a JSON object as text."""
+    """A verified delivery on its way into the table; `headers` is a JSON object as text, `body` is packed
+    (`compression`)."""
 
     id: UUID
     connection_id: UUID
@@ -178,7 +178,7 @@ async def _insert(driver: Any, group: Sequence[Incoming]) -> set[UUID]:
         [one.delivery_id for one in group],
         [one.path for one in group],
         [one.headers for one in group],
-        [pack(one.body) for one in group],
+        [one.body for one in group],
         [one.received_at for one in group],
     )
     return {row["id"] for row in rows}

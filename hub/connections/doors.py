@@ -82,11 +82,11 @@ class Doors:
 
     async def find(self, name: str) -> Door | None:
         """The door of a connection; None when there is none of that name."""
-        if not NAME.match(name):
-            return None
         known = self._known.get(name)
         if known is not None and known[0] > time.monotonic():
             return known[1]
+        if not NAME.match(name):
+            return None
         opening = self._opening.get(name)
         if opening is None:
             opening = self._opening[name] = asyncio.create_task(self._open(name), name="open door")

@@ -26,6 +26,7 @@ from starlette.types import Receive, Scope, Send
 from hub.connections import metrics
 from hub.connections.answers import Answer, answer, refuse
 from hub.connections.bodies import read_body
+from hub.connections.compression import pack
 from hub.connections.deliveries import GroupCommit, Incoming, Unstorable
 from hub.connections.doors import Door, Doors, Entry
 from hub.connections.hosting import hosted
@@ -103,10 +104,13 @@ class Intake:
         entry = door.entry(scope["method"], path)
         if isinstance(entry, frozenset):
             return _counted(door.connector_id, _no_entry(entry))
-        return _counted(door.connector_id, await self._enter(scope, receive, door, entry, path))
+        found = await self._enter(scope, receive, door, entry, path)
+        if isinstance(found, Incoming):
+            found = await self._store(door, entry, cast("Webhook", entry.target), found)
+        return _counted(door.connector_id, found)
 
-    async def _enter(self, scope: Scope, receive: Receive, door: Door, entry: Entry, path: str) -> Answer:
-        """A request whose entry is known: read it, verify it, and have it stored or answered."""
+    async def _enter(self, scope: Scope, receive: Receive, door: Door, entry: Entry, path: str) -> Answer | Incoming:
+        """A request whose entry is known: read it, verify it, and answer it, or make it ready to be stored."""
         webhook = entry.target if isinstance(entry.target, Webhook) else None
         headers = _headers(scope["headers"])
         cap = min(webhook.max_bytes, self._kit.settings.max_body_bytes) if webhook else ENDPOINT_BYTES
@@ -126,20 +130,10 @@ class Intake:
         if refusal is not None:
             return refusal
         if webhook is not None:
-            return await self._store(door, entry, webhook, delivery)
+            return _incoming(door, webhook, delivery)
         return await self._reply(door, cast("Endpoint", entry.target), delivery)
 
-    async def _store(self, door: Door, entry: Entry, webhook: Webhook, delivery: Delivery) -> Answer:
-        incoming = Incoming(
-            id=new_id(),
-            connection_id=door.connection_id,
-            webhook=webhook.name,
-            delivery_id=_delivery_id(webhook, delivery),
-            path=webhook.path if SECRET_PART in webhook.path else delivery.path,
-            headers=orjson.dumps(to_store(delivery.headers)).decode(),
-            body=delivery.body,
-            received_at=delivery.received_at,
-        )
+    async def _store(self, door: Door, entry: Entry, webhook: Webhook, incoming: Incoming) -> Answer:
         try:
             new = await self._commits.store(incoming)
         except Unstorable as error:
@@ -184,6 +178,21 @@ class Intake:
             self._unannounced = False
             await self._kit.queue.nudge(DELIVERIES)
             await asyncio.sleep(NUDGE_EVERY_SECONDS)
+
+
+def _incoming(door: Door, webhook: Webhook, delivery: Delivery) -> Incoming:
+    """The delivery as it is stored. It is packed here and now, while the processor has the body at hand; whoever waits
+    for the database holds on to a fraction of it."""
+    return Incoming(
+        id=new_id(),
+        connection_id=door.connection_id,
+        webhook=webhook.name,
+        delivery_id=_delivery_id(webhook, delivery),
+        path=webhook.path if SECRET_PART in webhook.path else delivery.path,
+        headers=orjson.dumps(to_store(delivery.headers)).decode(),
+        body=pack(delivery.body),
+        received_at=delivery.received_at,
+    )
 
 
 def to_store(headers: Mapping[str, str]) -> dict[str, str]:

@@ -2,9 +2,15 @@
 
 from alembic import context
 
-from hub.tables import metadata
+from hub.tables import is_compared, metadata
 
 connection = context.config.attributes["connection"]
-context.configure(connection=connection, target_metadata=metadata, compare_type=True, compare_server_default=False)
+context.configure(
+    connection=connection,
+    target_metadata=metadata,
+    compare_type=True,
+    compare_server_default=False,
+    include_name=is_compared,
+)
 with context.begin_transaction():
     context.run_migrations()

@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from hub.tables import metadata
+from hub.tables import is_compared, metadata
 
 FOLDER = Path(__file__).parent
 
@@ -52,7 +52,7 @@ async def drift(engine: AsyncEngine) -> list[Any]:
     """What autogenerate would change: differences between the migrated database and the models."""
 
     def compare(connection: Connection) -> list[Any]:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": is_compared})
         return list(compare_metadata(context, metadata))
 
     async with engine.connect() as connection:

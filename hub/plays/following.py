@@ -29,6 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.blueprint.service import Blueprint
 from hub.health.moments import MOMENTS
+from hub.health.remembering import with_asked
 from hub.journeys.progress import FIRST_SEEN
 from hub.journeys.rules import known_names
 from hub.kit import work
@@ -41,6 +42,7 @@ from hub.plays.model import PlaySwitch
 from hub.plays.section import Play, Plays
 from hub.plays.switches import existing, is_off, switches
 from hub.plays.trigger_kinds import Calendar, EventRecorded, Existing, RuleEntered, RuleExited, Scheduled
+from hub.plays.twins import end_as_twins
 from hub.plays.under_way import move_runs, moves_by_itself
 
 OVERLAP: Final = timedelta(minutes=10)
@@ -102,6 +104,7 @@ async def follow(
     if frame.is_empty():
         return frozenset()
     plays = watched(blueprint)
+    frame = await with_asked(session, frame, [one.rule for one in plays if one.rule], now)
     if plays:
         said = await switches(session, [one.name for one in plays])
         plays = tuple(one for one in plays if not is_off(said.get(one.name)))
@@ -117,6 +120,7 @@ async def follow(
             await enrol_if_wanted(
                 session, blueprint, reason.play, reason.account_id, reason.occurrence, reason.trigger, now=now
             )
+    await end_as_twins(session, [UUID(account_id) for account_id in frame["account_id"]], now)
     restless = await move_runs(session, blueprint, frame, now)
     if any(_is_scheduled(one) or moves_by_itself(blueprint, one.rule) for one in plays):
         return frozenset(UUID(account_id) for account_id in frame["account_id"])

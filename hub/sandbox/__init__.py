@@ -12,13 +12,15 @@ has to find it out.
     product                       the customer's product with the in-app script
     live, sandbox                 traffic after the history, and all of it together
     doubles                       the registry: what `hub sandbox` starts
-    faults                        rate limits, errors, time-outs, cut connections, expired credentials on demand
+    faults                        rate limits, errors, time-outs, cut connections, expired credentials and cursors,
+                                  changed schemas, clocks that are ahead, on demand
 """
 
 from hub.sandbox.billing import invent_books
 from hub.sandbox.companies import Company, CompanyBase, Person, Role, invent
 from hub.sandbox.doubles import DOUBLES, Address, Double
 from hub.sandbox.faults import Fault, Faults
+from hub.sandbox.intercom import IntercomDouble, NotificationEndpoint, invent_workspace
 from hub.sandbox.live import Moment, Traffic
 from hub.sandbox.product import InAppMessage, Product, Reaction, Report
 from hub.sandbox.salesforce import OutboundMessages, SalesforceDouble, invent_org
@@ -42,7 +44,9 @@ __all__ = [
     "Fault",
     "Faults",
     "InAppMessage",
+    "IntercomDouble",
     "Moment",
+    "NotificationEndpoint",
     "OutboundMessages",
     "Person",
     "Product",
@@ -67,5 +71,6 @@ __all__ = [
     "invent_books",
     "invent_desk",
     "invent_org",
+    "invent_workspace",
     "synthetic_books",
 ]

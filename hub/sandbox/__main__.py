@@ -19,7 +19,7 @@ from hub.sandbox.synthetic import synthetic_books
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m hub.sandbox", description="Serves the doubles of Stripe, Salesforce and Zendesk."
+        prog="python -m hub.sandbox", description="Serves the doubles of Stripe, Salesforce, Zendesk and Intercom."
     )
     parser.add_argument("--port", type=int, default=0, help="the loopback port; 0 takes a free one")
     parser.add_argument("--seed", type=int, default=7)
@@ -50,6 +50,7 @@ async def _serve(options: argparse.Namespace) -> None:
             "salesforce_client_id": sandbox.salesforce.signing_in.client_id,
             "salesforce_client_secret": sandbox.salesforce.signing_in.client_secret,
         }
+        told |= {"intercom_url": sandbox.intercom_url, "intercom_token": sandbox.intercom.token}
         sys.stdout.write(f"{json.dumps(told)}\n")
         sys.stdout.flush()
         await asyncio.Event().wait()

@@ -51,5 +51,51 @@ async def inapp(sandbox: Sandbox) -> AsyncIterator[Address]:
     yield Address(None, {"secret": sandbox.inapp_secret}, "events")
 
 
-DOUBLES: Final[Mapping[str, Double]] = {"stripe": stripe, "segment": segment, "inapp": inapp}
+@asynccontextmanager
+async def salesforce(sandbox: Sandbox) -> AsyncIterator[Address]:
+    """Served by the sandbox itself; its integration user signs in by client credentials."""
+    app = sandbox.salesforce.signing_in
+    config = {
+        "base_url": sandbox.salesforce_url,
+        "client_id": app.client_id,
+        "client_secret": app.client_secret,
+        "organization_id": sandbox.salesforce.org.id,
+        "message_secret": sandbox.salesforce_message_secret,
+        "multi_currency": "true",
+    }
+    yield Address(sandbox.salesforce_url, config, f"outbound/{sandbox.salesforce_message_secret}")
+
+
+@asynccontextmanager
+async def zendesk(sandbox: Sandbox) -> AsyncIterator[Address]:
+    """Served by the sandbox itself."""
+    config = {
+        "base_url": sandbox.zendesk_url,
+        "email": sandbox.zendesk.email,
+        "api_token": sandbox.zendesk.token,
+        "webhook_secret": sandbox.zendesk_webhook_secret,
+    }
+    yield Address(sandbox.zendesk_url, config, "webhook")
+
+
+@asynccontextmanager
+async def intercom(sandbox: Sandbox) -> AsyncIterator[Address]:
+    """Served by the sandbox itself."""
+    config = {
+        "base_url": sandbox.intercom_url,
+        "access_token": sandbox.intercom.token,
+        "client_secret": sandbox.intercom_client_secret,
+        "admin_id": sandbox.intercom_admin,
+    }
+    yield Address(sandbox.intercom_url, config, "webhook")
+
+
+DOUBLES: Final[Mapping[str, Double]] = {
+    "stripe": stripe,
+    "salesforce": salesforce,
+    "zendesk": zendesk,
+    "intercom": intercom,
+    "segment": segment,
+    "inapp": inapp,
+}
 """Every double by the connector that talks with it."""

@@ -11,17 +11,24 @@ means:
 | `TIMEOUT` | done, and then no answer until the client gives up | arrives and takes effect; no answer comes back |
 | `CUT` | done, and the connection ends in the middle of the body | the connection ends in the middle of the body |
 | `EXPIRED` | 401 for a key that was good until now | is sent with credentials that are no longer good |
+| `EXPIRED_CURSOR` | refused as an unknown cursor, if it has one | arrives |
+| `CHANGED_SCHEMA` | done; `id` is called `identifier` in the answer | arrives |
+| `CLOCK_SKEW` | done; `Date` is an hour ahead | is stamped and signed an hour ahead |
 
 So a time-out and a cut answer leave a client in doubt over something that did happen: the case that costs
 most.
 """
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime, parsedate_to_datetime
 from enum import StrEnum
 from random import Random
+from typing import Final
 
 import httpx
 from starlette.responses import Response
@@ -36,6 +43,16 @@ class Fault(StrEnum):
     TIMEOUT = "timeout"
     CUT = "cut"
     EXPIRED = "expired"
+    EXPIRED_CURSOR = "expired_cursor"
+    CHANGED_SCHEMA = "changed_schema"
+    CLOCK_SKEW = "clock_skew"
+
+
+SKEW: Final = timedelta(hours=1)
+"""How far ahead a clock is."""
+
+_ID: Final = re.compile(rb'"([iI])d"(?=\s*:)')
+_COLUMN: Final = re.compile(rb'"([iI])d"')
 
 
 @dataclass(slots=True)
@@ -122,14 +139,34 @@ async def spoil(answer: Response, fault: Fault | None, faults: Faults) -> Respon
             return CutResponse(answer)
         case Fault.CUT:
             return CutResponse(answer)
+        case Fault.CHANGED_SCHEMA if answer.status_code == 200:
+            return _renamed(answer)
+        case Fault.CLOCK_SKEW:
+            answer.headers["Date"] = wire_date(parsedate_to_datetime(answer.headers["Date"]) + SKEW)
+            return answer
         case _:
             return answer
+
+
+def wire_date(at: datetime) -> str:
+    """The value of an answer's `Date`."""
+    return format_datetime(at.astimezone(UTC), usegmt=True)
+
+
+def _renamed(answer: Response) -> Response:
+    """The same answer, whose records name their id otherwise: in JSON each of them, in CSV the column."""
+    if answer.headers.get("Content-Type", "").startswith("text/csv"):
+        body = _COLUMN.sub(rb'"\1dentifier"', bytes(answer.body), count=1)
+    else:
+        body = _ID.sub(rb'"\1dentifier"', bytes(answer.body))
+    headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
+    return Response(body, answer.status_code, headers)
 
 
 async def send(client: httpx.AsyncClient, request: httpx.Request, fault: Fault | None) -> httpx.Response:
     """Sends a double's request through a network with this fault. Raises httpx's errors, as a real one would.
 
-    `EXPIRED` is the sender's own: it has to sign with something else before it comes here.
+    `EXPIRED` and `CLOCK_SKEW` are the sender's own: it signs with something else, or at another time.
     """
     match fault:
         case Fault.CUT:

@@ -21,6 +21,8 @@ from hub.sandbox.books import Books, stripe_id
 from hub.sandbox.chance import seeded
 from hub.sandbox.companies import CompanyBase
 from hub.sandbox.faults import Faults
+from hub.sandbox.intercom import IntercomDouble, NotificationEndpoint, invent_workspace
+from hub.sandbox.intercom.workspace import ADMIN
 from hub.sandbox.live import Moment, Traffic, play
 from hub.sandbox.messages import Message, wire_time
 from hub.sandbox.product import Product
@@ -34,11 +36,12 @@ from hub.sandbox.zendesk import ZendeskDouble, ZendeskWebhook, invent_desk
 
 
 class Sandbox:
-    """The doubles over one base. Inside of `running()` they answer at `stripe_url`, `salesforce_url`, `zendesk_url`.
+    """The doubles over one base. Inside of `running()` they answer at `stripe_url`, `salesforce_url`, `zendesk_url` and
+    `intercom_url`.
 
-    clock gives the present time everywhere. faults fall on the Stripe double's answers, salesforce_faults
-    and zendesk_faults on the others'. stripe_port, salesforce_port, zendesk_port: 0 takes a free port; a fixed one
-    lets a connection outlive a restart.
+    clock gives the present time everywhere. faults fall on the Stripe double's answers, salesforce_faults,
+    zendesk_faults and intercom_faults on the others'. stripe_port, salesforce_port, zendesk_port, intercom_port: 0
+    takes a free port; a fixed one lets a connection outlive a restart.
     journal: a file that keeps the times of live moments, from which a sandbox that is started again goes on;
     without one it forgets them.
     """
@@ -55,6 +58,8 @@ class Sandbox:
         salesforce_port: int = 0,
         zendesk_faults: Faults | None = None,
         zendesk_port: int = 0,
+        intercom_faults: Faults | None = None,
+        intercom_port: int = 0,
         journal: Path | None = None,
     ) -> None:
         rng = seeded(base.seed, "secrets")
@@ -86,10 +91,17 @@ class Sandbox:
             faults=zendesk_faults,
         )
         self.zendesk_url = ""
+        self.intercom_client_secret = stripe_id(rng, "", 36)
+        self.intercom_admin = ADMIN
+        self.intercom = IntercomDouble(
+            invent_workspace(base), token=stripe_id(rng, "dG9rOg", 40), clock=clock, faults=intercom_faults
+        )
+        self.intercom_url = ""
         self.traffic = Traffic(base, self.stripe.books)
         self._stripe_port = stripe_port
         self._salesforce_port = salesforce_port
         self._zendesk_port = zendesk_port
+        self._intercom_port = intercom_port
         self._journal = journal
         self._http: httpx.AsyncClient | None = None
 
@@ -105,6 +117,7 @@ class Sandbox:
             self.stripe.running(self._stripe_port) as self.stripe_url,
             self.salesforce.running(self._salesforce_port) as self.salesforce_url,
             self.zendesk.running(self._zendesk_port) as self.zendesk_url,
+            self.intercom.running(self._intercom_port) as self.intercom_url,
         ):
             yield self
 
@@ -145,6 +158,11 @@ class Sandbox:
         return ZendeskWebhook(
             url, secret or self.zendesk_webhook_secret, self.http, **({"clock": self.clock} | options)
         )
+
+    def intercom_notifications(self, url: str, secret: str | None = None, **options: Any) -> NotificationEndpoint:
+        """Notifications of the Intercom double to `url`."""
+        chosen = secret or self.intercom_client_secret
+        return NotificationEndpoint(url, chosen, self.http, self.intercom.workspace, **options)
 
     def product(self, hub: str, connection: str, secret: str | None = None, **options: Any) -> Product:
         """The customer's product, whose in-app script talks to `{hub}/in/{connection}/…`."""

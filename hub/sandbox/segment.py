@@ -20,7 +20,7 @@ import httpx
 import orjson
 
 from hub.sandbox import faults as network
-from hub.sandbox.faults import Fault, Faults
+from hub.sandbox.faults import SKEW, Fault, Faults
 from hub.sandbox.messages import Message, wire_time
 
 LARGEST_MESSAGE: Final = 32 << 10
@@ -128,6 +128,9 @@ class Sender:
     def _request(self, batch: list[bytes], attempt: int, fault: Fault | None) -> httpx.Request:
         key = "expired" if fault is Fault.EXPIRED else self.write_key
         sent_at = wire_time(self.clock() + self.ahead)
+        if fault is Fault.CLOCK_SKEW:
+            batch = [orjson.dumps(_later(orjson.loads(raw))) for raw in batch]
+            sent_at = wire_time(self.clock() + self.ahead + SKEW)
         tail = orjson.dumps({"sentAt": sent_at, "writeKey": key})
         body = b'{"batch":[' + b",".join(batch) + b"]," + tail[1:]
         headers = {
@@ -142,6 +145,11 @@ class Sender:
             body = gzip.compress(body, compresslevel=6)
         url = f"{self.host.removesuffix('/')}/v1/batch"
         return self.http.build_request("POST", url, content=body, headers=headers)
+
+
+def _later(message: Message) -> Message:
+    """The message as a machine has it whose clock is ahead."""
+    return message | {"timestamp": wire_time(datetime.fromisoformat(message["timestamp"]) + SKEW)}
 
 
 def _may_retry(status: int) -> bool:

@@ -28,7 +28,7 @@ from hub.sandbox.billing import KEPT
 from hub.sandbox.books import Books, Customer, Event, Fact, Resource
 from hub.sandbox.chance import seeded
 from hub.sandbox.clerk import Clerk
-from hub.sandbox.faults import Fault, Faults, spoil
+from hub.sandbox.faults import Fault, Faults, spoil, wire_date
 from hub.sandbox.refusals import Refusal
 from hub.sandbox.shapes import Json, render
 from hub.sandbox.webhooks import Delivery, WebhookEndpoint
@@ -72,7 +72,7 @@ class StripeDouble:
     async def running(self, port: int = 0) -> AsyncIterator[str]:
         """Serves the API on a loopback port until the block is left; yields its base URL."""
         self.faults.begin()
-        async with serve(self.app, port) as url:
+        async with serve(self.app, port, dated=False) as url:
             try:
                 yield url
             finally:
@@ -93,6 +93,7 @@ class StripeDouble:
         except Refusal as refusal:
             answer = _json(refusal.status, refusal.body, refusal.headers)
         answer.headers["Request-Id"] = request_id
+        answer.headers["Date"] = wire_date(self.clock())
         return await spoil(answer, fault, self.faults)
 
     async def _answer(self, request: Request, request_id: str, fault: Fault | None) -> Response:
@@ -108,7 +109,7 @@ class StripeDouble:
             raise Refusal.no_such_url(request.method, request.url.path)
         if fault is Fault.SERVER_ERROR:
             raise Refusal.broken()
-        return _json(200, self._read(request, version), headers)
+        return _json(200, self._read(request, version, fault), headers)
 
     def _authenticate(self, request: Request, *, expired: bool) -> None:
         key = _bearer(request.headers.get("authorization", ""))
@@ -127,19 +128,21 @@ class StripeDouble:
         if too_many or fault is Fault.RATE_LIMITED:
             raise Refusal.too_fast()
 
-    def _read(self, request: Request, version: str) -> Json:
+    def _read(self, request: Request, version: str, fault: Fault | None) -> Json:
         match request.url.path.strip("/").split("/"):
             case ["v1", "account"]:
                 return self._account()
             case ["v1", name] if name in set(Resource):
-                return self._list(Resource(name), request, version)
+                return self._list(Resource(name), request, version, fault)
             case ["v1", name, object_id] if name in set(Resource):
                 return render(self._find(Resource(name), object_id), version)
             case _:
                 raise Refusal.no_such_url(request.method, request.url.path)
 
-    def _list(self, resource: Resource, request: Request, version: str) -> Json:
+    def _list(self, resource: Resource, request: Request, version: str, fault: Fault | None) -> Json:
         query = paging.parse(resource, request.query_params.multi_items())
+        if fault is Fault.EXPIRED_CURSOR and (cursor := query.starting_after or query.ending_before):
+            raise Refusal.missing(resource.removesuffix("s"), cursor, param="starting_after")
         if resource is Resource.EVENTS:
             query.since = max(query.since, self._oldest_event())
         facts, has_more = paging.take(self.books.shelves[resource], query)

@@ -7,7 +7,7 @@ secret is being rolled. Source: https://docs.stripe.com/webhooks/signature
 import hmac
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import httpx
@@ -16,7 +16,7 @@ import orjson
 from hub.sandbox import faults as network
 from hub.sandbox.books import Event
 from hub.sandbox.chance import seeded
-from hub.sandbox.faults import Fault, Faults
+from hub.sandbox.faults import SKEW, Fault, Faults
 from hub.sandbox.shapes import render
 
 T = TypeVar("T")
@@ -93,10 +93,11 @@ class WebhookEndpoint:
         secrets = [secret for secret in (self.secret, self.rolled) if secret is not None]
         if fault is Fault.EXPIRED:
             secrets = ["whsec_of_another_endpoint"]
+        at = (signed_at or self.clock()) + (SKEW if fault is Fault.CLOCK_SKEW else timedelta())
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
-            "Stripe-Signature": sign(secrets, body, signed_at or self.clock()),
+            "Stripe-Signature": sign(secrets, body, at),
         }
         request = self.http.build_request("POST", self.url, content=body, headers=headers)
         try:

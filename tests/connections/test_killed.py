@@ -14,6 +14,7 @@ import pytest
 
 from hub.connections import registry
 from hub.connections import service as connections
+from hub.connections.compression import pack
 from hub.connections.deliveries import GroupCommit, Incoming
 from hub.connections.model import Checkpoint, Connection
 from hub.kit.ids import new_id
@@ -95,7 +96,7 @@ async def test_a_killed_receiver_loses_and_doubles_nothing(
     async def deliver(first: int) -> None:
         body = orjson.dumps({"answers": [answer(number % RECORDS) for number in range(first, first + 25)]})
         now = kit.clock.now()
-        await commits.store(Incoming(new_id(), connection.id, "hook", None, "hook", "{}", body, now))
+        await commits.store(Incoming(new_id(), connection.id, "hook", None, "hook", "{}", pack(body), now))
 
     await asyncio.gather(*(deliver(first) for first in range(0, RECORDS, 20)))
     await commits.close()

@@ -487,7 +487,7 @@ async def test_one_that_cannot_be_stored_fails_alone(kit: Kit, connection: Conne
     commits = GroupCommit(kit.database, lambda: None)
 
     def incoming(path: str) -> Incoming:
-        return Incoming(new_id(), connection.id, "hook", None, path, "{}", b"{}", kit.clock.now())
+        return Incoming(new_id(), connection.id, "hook", None, path, "{}", pack(b"{}"), kit.clock.now())
 
     results = await asyncio.gather(
         *(commits.store(incoming(path)) for path in ("a", "b\x00", "c", "d")), return_exceptions=True

@@ -33,9 +33,10 @@ from hub.graphql.types.plays import (
     wanted_tasks,
 )
 from hub.graphql.types.rollups import HealthRollUp
-from hub.graphql.types.timeline import Event, Thing, WantedEvents, wanted_events
+from hub.graphql.types.timeline import DayCount, Event, Thing, WantedEvents, wanted_events
 from hub.health import queries as health
 from hub.health import rollups
+from hub.health.trends import check_days
 from hub.plays import queries as plays
 from hub.timeline import queries as timeline
 
@@ -76,6 +77,19 @@ class Account(Node):
         info.context.spend(page.limit)
         found = await info.context.load(timeline.timelines, self.key, page, wanted_events(filter))
         return connection(found, timeline.NEWEST_FIRST, Event.of)
+
+    @resolved
+    def timeline_days(
+        self,
+        info: Info,
+        since: Annotated[datetime, argument("From this moment on.")],
+        until: Annotated[datetime | None, argument("To before this moment; until now when left out.")] = None,
+        filter: WantedEvents = None,  # noqa: A002  # the argument's name in the schema
+    ) -> list[DayCount]:
+        """How much happened on each day, at most 400 days; days on which nothing happened are left out."""
+        end = until or info.context.now
+        info.context.spend(check_days(since.date(), end.date()))
+        return info.context.promise(DayCount.all_of, timeline.days_of, self.key, since, end, wanted_events(filter))
 
     @resolved
     async def things(

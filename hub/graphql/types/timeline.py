@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from typing import Annotated
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from hub.accounts import queries as accounts
 from hub.connections import queries as connections
 from hub.graphql.context import Info
 from hub.graphql.declare import about, given, maybe, output, resolved, vocabulary
-from hub.graphql.ids import event_id
+from hub.graphql.ids import Prefix, event_id, read
 from hub.graphql.scalars import Money, money
 from hub.graphql.types.node import AnAccount, Node, promised_account, text, texts
 from hub.graphql.types.people import Person
@@ -161,6 +161,19 @@ class Thing:
         )
 
 
+@output
+class DayCount:
+    """How many events occurred on one day."""
+
+    day: datetime = about("The day's beginning, in UTC.")
+    events: int = about("How many: 1 or more.")
+
+    @classmethod
+    def all_of(cls, found: dict[date, int]) -> list[DayCount]:
+        """The days of one account, in their order."""
+        return [cls(day=datetime.combine(day, time.min, UTC), events=count) for day, count in sorted(found.items())]
+
+
 @given
 class EventFilter:
     """Which events of a timeline. All that is given has to hold; an empty list restricts nothing."""
@@ -171,6 +184,7 @@ class EventFilter:
     until: datetime | None = maybe("Occurred before this time.")
     subject_type: str | None = maybe("About a thing of this sort.")
     subject_id: str | None = maybe("About the thing with this id of the vendor's.")
+    person: strawberry.ID | None = maybe("Done by this person, or with them.")
 
 
 WantedEvents = Annotated[EventFilter | None, strawberry.argument(description="Which events; all when left out.")]
@@ -187,4 +201,5 @@ def wanted_events(wanted: EventFilter | None) -> timeline.EventFilter:
         until=wanted.until,
         subject_type=text(wanted.subject_type, "filter", "subjectType"),
         subject_id=text(wanted.subject_id, "filter", "subjectId"),
+        person_id=read(Prefix.PERSON, wanted.person, "filter", "person") if wanted.person else None,
     )

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hub.kit.loopback import serve
-from hub.sandbox.faults import Fault, Faults, spoil
+from hub.sandbox.faults import Fault, Faults, spoil, wire_date
 from hub.sandbox.intercom import shapes
 from hub.sandbox.intercom.searching import BadQuery, search
 from hub.sandbox.intercom.shapes import Json
@@ -87,7 +87,7 @@ class IntercomDouble:
     async def running(self, port: int = 0) -> AsyncIterator[str]:
         """Serves the API on a loopback port until the block is left; yields its base URL."""
         self.faults.begin()
-        async with serve(self.app, port) as url:
+        async with serve(self.app, port, dated=False) as url:
             try:
                 yield url
             finally:
@@ -98,7 +98,7 @@ class IntercomDouble:
         self.requests.append(f"{request.method} {request.url.path}")
         try:
             self._admit(request, fault)
-            status, body = 200, self._answer(request, await request.body())
+            status, body = 200, self._answer(request, await request.body(), fault)
         except BadQuery as error:
             status, body = 400, self._refusal("parameter_invalid", str(error))
         except Refusal as refusal:
@@ -129,14 +129,19 @@ class IntercomDouble:
             "X-RateLimit-Remaining": str(max(0, limit - count)),
             "X-RateLimit-Reset": str((window + 1) * WINDOW),
             "X-Request-Id": f"req{len(self.requests):012}",
+            "Date": wire_date(self.clock()),
         }
 
     def _refusal(self, code: str, message: str) -> Json:
         request_id = f"req{len(self.requests):012}"
         return {"type": "error.list", "request_id": request_id, "errors": [{"code": code, "message": message}]}
 
-    def _answer(self, request: Request, body: bytes) -> Json:
+    def _answer(self, request: Request, body: bytes, fault: Fault | None) -> Json:
         workspace = self.workspace
+        if fault is Fault.EXPIRED_CURSOR:
+            self._scroll = None
+            if b'"starting_after"' in body:
+                raise Refusal(400, "parameter_invalid", "starting_after is invalid")
         match request.method, [unquote(part) for part in request.url.path.strip("/").split("/")]:
             case "GET", ["me"]:
                 return self._me()

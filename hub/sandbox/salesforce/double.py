@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from random import Random
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
@@ -20,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hub.kit.loopback import serve
-from hub.sandbox.faults import Fault, Faults, spoil
+from hub.sandbox.faults import Fault, Faults, spoil, wire_date
 from hub.sandbox.salesforce.bulk import Bulk
 from hub.sandbox.salesforce.ids import make_id
 from hub.sandbox.salesforce.org import Org, Record
@@ -96,7 +95,7 @@ class SalesforceDouble:
             answer = await self._answer(request, fault)
         except Refusal as refusal:
             answer = _json(refusal.status, refusal.body)
-        answer.headers["Date"] = format_datetime(self.clock().astimezone(UTC), usegmt=True)
+        answer.headers["Date"] = wire_date(self.clock())
         if "/services/data/" in request.url.path:
             answer.headers["Sforce-Limit-Info"] = f"api-usage={self.used}/{self.daily_limit}"
         return await spoil(answer, fault, self.faults)
@@ -112,6 +111,10 @@ class SalesforceDouble:
         if parts[:2] != ["services", "data"] or len(parts) < 4:
             raise Refusal.missing()
         self._admit(request, fault)
+        if fault is Fault.EXPIRED_CURSOR and parts[3] in ("query", "queryAll") and len(parts) > 4:
+            raise Refusal.no_locator()
+        if fault is Fault.EXPIRED_CURSOR and parts[3] == "jobs" and request.method == "GET":
+            raise Refusal.missing()
         return await self._resource(request, parts[2], parts[3:])
 
     def _token(self, form: dict[str, str]) -> Response:
@@ -185,7 +188,7 @@ class SalesforceDouble:
             case "GET", [record_id]:
                 return _json(200, self._found(kind, record_id, version))
             case "PATCH", [record_id]:
-                self.org.update(kind, record_id, **fields)
+                self.org.update(kind, record_id, **self._ended(kind, fields))
                 return Response(status_code=204)
             case "PATCH", [external, value]:
                 record, created = self.org.upsert(kind, external, value, **fields)
@@ -202,6 +205,13 @@ class SalesforceDouble:
         if kind == "Task":
             return {"Status": "Not Started", "IsClosed": False, "AccountId": fields.get("WhatId")} | fields
         return fields
+
+    def _ended(self, kind: str, fields: dict[str, Any]) -> dict[str, Any]:
+        """What else changes with a record: a task that gets the closed status is closed from then on."""
+        if kind != "Task" or "Status" not in fields:
+            return fields
+        closed = fields["Status"] == "Completed"
+        return {"IsClosed": closed, "CompletedDateTime": self.clock() if closed else None} | fields
 
     def _found(self, kind: str, record_id: str, version: str) -> dict[str, Any]:
         record = self.org.get(kind, record_id)

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hub.kit.loopback import serve
-from hub.sandbox.faults import Fault, Faults, spoil
+from hub.sandbox.faults import Fault, Faults, spoil, wire_date
 from hub.sandbox.zendesk.desk import Desk, Row
 from hub.sandbox.zendesk.exports import by_cursor, by_time
 from hub.sandbox.zendesk.refusals import Refusal
@@ -62,7 +62,7 @@ class ZendeskDouble:
     async def running(self, port: int = 0) -> AsyncIterator[str]:
         """Serves the API on a loopback port until the block is left; yields its base URL."""
         self.faults.begin()
-        async with serve(self.app, port) as url:
+        async with serve(self.app, port, dated=False) as url:
             try:
                 yield url
             finally:
@@ -75,6 +75,7 @@ class ZendeskDouble:
             answer = await self._answer(request, fault)
         except Refusal as refusal:
             answer = _json(refusal.status, refusal.body, refusal.headers)
+        answer.headers["Date"] = wire_date(self.clock())
         return await spoil(answer, fault, self.faults)
 
     async def _answer(self, request: Request, fault: Fault | None) -> Response:
@@ -90,6 +91,8 @@ class ZendeskDouble:
             raise Refusal.too_fast(37)
         if fault is Fault.SERVER_ERROR:
             raise Refusal(500, "InternalServerError", "Something went wrong")
+        if fault is Fault.EXPIRED_CURSOR and {"cursor", "page[after]"} & request.query_params.keys():
+            raise Refusal(400, "InvalidValue", "cursor is invalid")
         if request.method == "GET":
             return self._read(path[2:], dict(request.query_params))
         return self._write(request.method, path[2:], await _body(request), request.headers.get("idempotency-key"))

@@ -1,7 +1,8 @@
 """Inventing a desk: the support of the companies that the other doubles know.
 
 Organizations carry their domain, every other one the product's account id; people write tickets as their company's
-story goes. Among them: a ticket that was deleted, two that were merged, a rating that was only offered.
+story goes. Among them: a ticket that was deleted, two that were merged, a rating that was only offered; where there are
+many companies also somebody who left, and somebody who was known twice.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from hub.sandbox.companies import Company, CompanyBase
 from hub.sandbox.stories import Story
 from hub.sandbox.zendesk.desk import Desk, Row, wire_time
 
+MANY: Final = 20
 _TICKETS: Final = {Story.DECLINING: 7, Story.CHURNED: 8, Story.FAILING_PAYMENTS: 4, Story.SILENT: 1}
 _SUBJECTS: Final = ("The export is empty", "How do I add a colleague?", "Report is slow", "Invoice question")
 
@@ -26,7 +28,18 @@ def invent_desk(base: CompanyBase, clock: Callable[[], datetime] | None = None) 
     if len(tickets) >= 3:  # a base of a few companies may have fewer
         desk.delete_ticket(tickets[0]["id"], base.until - timedelta(days=2))
         desk.merge_tickets(tickets[2]["id"], tickets[1]["id"], base.until - timedelta(days=1))
+    if len(base.companies) >= MANY:
+        _people(base, desk)
     return desk
+
+
+def _people(base: CompanyBase, desk: Desk) -> None:
+    """Somebody left; somebody wrote from a second address, which made a second user."""
+    gone, known, *_ = list(desk.tables["users"].values())
+    desk.delete_user(gone["id"], base.until - timedelta(days=4))
+    facts = {name: value for name, value in known.items() if name not in ("id", "created_at", "updated_at")}
+    second = desk.put("users", base.until - timedelta(days=6), **facts | {"email": f"private.{known['email']}"})
+    desk.merge_users(known["id"], second["id"], base.until - timedelta(days=3))
 
 
 def _company(base: CompanyBase, desk: Desk, company: Company, *, carries_id: bool) -> None:

@@ -8,7 +8,7 @@ import base64
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -16,7 +16,7 @@ import httpx
 import orjson
 
 from hub.sandbox import faults as network
-from hub.sandbox.faults import Fault, Faults
+from hub.sandbox.faults import SKEW, Fault, Faults
 from hub.sandbox.zendesk.desk import wire_time
 
 
@@ -56,8 +56,8 @@ class ZendeskWebhook:
     async def deliver(self, event: dict[str, Any], *, signed_at: datetime | None = None) -> int | None:
         """One attempt; the status of the answer, None if none came."""
         body = orjson.dumps(event)
-        timestamp = wire_time(signed_at or self.clock())
         fault = self.faults.draw(httpx.URL(self.url).path)
+        timestamp = wire_time((signed_at or self.clock()) + (SKEW if fault is Fault.CLOCK_SKEW else timedelta()))
         secret = "the secret of another webhook" if fault is Fault.EXPIRED else self.secret
         headers = {
             "Content-Type": "application/json; charset=utf-8",

@@ -16,7 +16,7 @@ from hub.connections.model import Connection
 from hub.connections.service import Ended, sync_stream
 from hub.kit.clock import FrozenClock
 from hub.kit.runtime import Kit
-from hub.sandbox import Sandbox
+from hub.sandbox import Fault, Sandbox
 from hub.sandbox.salesforce import Record
 from hub.timeline.things import things
 from tests.connections.salesforce.crm import STREAMS, ids, in_slices, read, rows
@@ -105,6 +105,21 @@ async def test_a_late_commit_is_found(kit: Kit, world: Sandbox, crm: Connection,
     assert too_late["Id"] not in await ids(kit, "accounts")
     # From now on the position is settled: nothing is read twice.
     assert (await sync_stream(kit, crm.id, "accounts")).records == 0
+
+
+async def test_a_clock_that_is_ahead_settles_nothing(
+    kit: Kit, world: Sandbox, crm: Connection, clock: FrozenClock
+) -> None:
+    """An answer's date is believed only where ours does not contradict: what was read just now is read again."""
+    await read(kit, crm, "accounts")
+    clock.advance(timedelta(seconds=20))
+    grown(world, 1, clock.now() - timedelta(seconds=1))
+    world.salesforce.faults.share = {Fault.CLOCK_SKEW: 1.0}
+    await read(kit, crm, "accounts")
+    late = grown(world, 1, clock.now() - timedelta(seconds=5))[0]
+    clock.advance(timedelta(minutes=5))
+    await read(kit, crm, "accounts")
+    assert late["Id"] in await ids(kit, "accounts")
 
 
 async def test_a_crowd_within_the_look_back_is_passed(

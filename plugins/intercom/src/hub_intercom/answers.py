@@ -26,15 +26,16 @@ async def together(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 
 
 def document(answer: httpx.Response) -> dict[str, Any]:
+    """The answer's JSON object. Raises `Misconfigured` for a refusal, `Unavailable` for what is none."""
     if answer.is_error:
         raise Misconfigured(f"Intercom refused {answer.request.url.path}: {reason(answer)}")
     try:
-        document = orjson.loads(answer.content)
+        found = orjson.loads(answer.content)
     except orjson.JSONDecodeError:
-        document = None
-    if not isinstance(document, dict):
+        found = None
+    if not isinstance(found, dict):
         raise Unavailable(f"{answer.request.url.path} did not answer with JSON.", detail=answer.text[:200])
-    return document
+    return found
 
 
 def updated(row: Mapping[str, Any], unknown: int) -> int:
@@ -53,9 +54,11 @@ def _errors(answer: httpx.Response) -> list[dict[str, Any]]:
 
 
 def codes(answer: httpx.Response) -> set[str]:
+    """What kinds of refusal an answer names."""
     return {str(error.get("code")) for error in _errors(answer)}
 
 
 def reason(answer: httpx.Response) -> str:
+    """What Intercom says of a refusal."""
     said = "; ".join(str(error.get("message")) for error in _errors(answer))
     return said or f"HTTP {answer.status_code}"

@@ -68,7 +68,7 @@ class Api:
         self._session = session_of(config)
         self.prefix = f"/services/data/v{config.api_version}"
         self.vendor_now = clock()
-        """Salesforce's own clock, as its last answer told it."""
+        """Salesforce's clock by its last answer, never ahead of ours: nothing is to be settled too soon."""
 
     async def sign_in(self) -> Mapping[str, Any]:
         """Get a new token; returns what came with it. Raises `AuthExpired` or `Misconfigured`."""
@@ -102,7 +102,7 @@ class Api:
             await self.sign_in()
             answer = await self._http.request(method, self.prefix + path, **options)
         self._session.usage = usage_in(answer.headers.get(HEADER), self._clock()) or self._session.usage
-        self.vendor_now = _date(answer) or self._clock()
+        self.vendor_now = min(_date(answer) or self._clock(), self._clock())
         if answer.is_error and refusable:
             raise _refusal(answer)
         return answer

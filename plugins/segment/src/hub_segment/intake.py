@@ -160,7 +160,8 @@ _SHAPE = msgspec.json.Decoder(_Shape)
 def _raw_messages(body: bytes) -> Sequence[msgspec.Raw | bytes]:
     """The bytes of each message. Raises `ValueError` for what is not JSON of the expected shape."""
     try:
-        body.decode()
+        if not body.isascii():
+            body.decode()
         batch = _SHAPE.decode(body).batch
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         # The careful way: lone surrogates pass it, and what does not is told with its reason.
@@ -198,6 +199,8 @@ def _row(message: Any, call: str, sent_at: Any, delivery: sdk.Delivery) -> dict[
     if not isinstance(message, dict):
         message = {"type": None, "unreadable": message}
     row = {key: value for key, value in message.items() if key != "writeKey"}
+    if row.get("type") == "delete" and call != "destination":
+        row["type"] = "delete by a source"  # a write key stands in web pages: whoever reads it may not erase people
     row.setdefault("type", call)
     row.setdefault("sentAt", sent_at)
     row.setdefault("receivedAt", delivery.received_at.isoformat())
