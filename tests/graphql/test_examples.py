@@ -34,7 +34,7 @@ STATEMENTS: dict[str, tuple[int, dict[str, Any], Role]] = {
 }
 """What each example costs in SQL statements, with its variables and the role that asks."""
 
-SUBSCRIPTIONS = {"health_changed"}
+SUBSCRIPTIONS = {"health_changed", "work_changed"}
 
 COMPILED = {"alerts", "my_day", "portfolio", "watch_list"}
 """The examples that are one statement; the others ask for something that only resolvers can say."""
