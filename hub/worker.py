@@ -32,8 +32,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
 
-from hub import reactions
-from hub.accounts.service import TO_SCORE
+from hub import erasing, reactions
+from hub.accounts.service import TO_ERASE, TO_SCORE
 from hub.connections import jobs as connections
 from hub.connections.lists import (
     DELIVERIES,
@@ -74,14 +74,15 @@ DRAINS: dict[str, Drain] = {
     TO_START: drain_plays_to_start,
     TO_ADVANCE: plays.drain_runs_to_advance,
     DIGESTS: digests.drain_digests,
+    TO_ERASE: erasing.drain_people_to_erase,
     FACTS_TO_DELIVER: connections.drain_facts_to_deliver,
 }
 """Every work list, in the order in which an event moves through them. A drain takes one batch and says how many entries
 it handled; 0 means that nothing is due."""
 
-LANES: dict[str, int] = {outbox.LIST: 1, STREAMS_TO_SYNC: 4, TO_ADVANCE: 4, FACTS_TO_DELIVER: 4}
+LANES: dict[str, int] = {outbox.LIST: 1, STREAMS_TO_SYNC: 4, TO_SCORE: 3, TO_ADVANCE: 4, FACTS_TO_DELIVER: 4}
 """How many drains of a list one process runs at once, where it is not `USUAL_LANES`: the relay is one in the whole
-fleet, talking with vendors mostly waits."""
+fleet, talking with vendors mostly waits, and of scoring the database has the greater part."""
 
 USUAL_LANES = 2
 """While the database works for one batch, this process works on the other."""

@@ -195,3 +195,13 @@ def test_the_guide_lists_the_signature_schemes() -> None:
     assert listed.keys() == schemes.keys()
     for name, fields in schemes.items():
         assert set(fields) <= set(listed[name])
+
+
+def test_every_trap_has_its_test() -> None:
+    """The table names tests that there are."""
+    rows = table((ROOT / "tests" / "README.md").read_text(), "vendor")
+    tests = named(rows, 2)
+    assert len(rows) >= 8
+    for one in tests:
+        path, _, name = one.partition("::")
+        assert re.search(rf"^((async )?def {name}\(|{name} = )", (ROOT / path).read_text(), re.MULTILINE), one

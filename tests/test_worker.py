@@ -338,6 +338,7 @@ async def test_every_list_is_drained(kit: Kit) -> None:
         "plays_to_start",
         "runs_to_advance",
         "digests",
+        "people_to_erase",
         "facts_to_deliver",
     ]
     assert worker.LANES.keys() <= worker.DRAINS.keys()

@@ -200,7 +200,8 @@ class MergeSuggestion(Base):
 class Person(Base):
     """Somebody at an account. Personal data: `name`, `email`, `title`.
 
-    They belong to the account where they were seen last. `anchor` is the source person that they were made for.
+    They belong to the account where they were seen last. `anchor` is the source person that they were made for. Of one
+    who was erased only that they were there is left, so that who was counted stays counted.
     """
 
     __tablename__ = "person"
@@ -216,6 +217,7 @@ class Person(Base):
     first_seen_at: Mapped[datetime]
     merged_into: Mapped[UUID | None]
     anchor: Mapped[UUID | None] = mapped_column(unique=True)
+    erased_at: Mapped[datetime | None]
 
     __table_args__ = (Index(None, "account_id", "id"),)
 
@@ -287,3 +289,46 @@ class PersonKey(Base):
     asserted_at: Mapped[datetime]
 
     __table_args__ = (Index(None, "source_person_id"),)
+
+
+class Erasure(Base):
+    """The tombstone of a person: who asked for it, how far it is (`position`), and what was removed (`counts`).
+
+    It holds nothing of the person. `done_at` is empty while there is something to be removed.
+    """
+
+    __tablename__ = "erasure"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    person_id: Mapped[UUID] = mapped_column(unique=True)
+    requested_by: Mapped[str]
+    requested_at: Mapped[datetime]
+    reason: Mapped[str | None]
+    position: Mapped[list[Any]] = mapped_column(server_default=text("'[]'"))
+    counts: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    done_at: Mapped[datetime | None]
+
+    __table_args__ = (Index(None, "requested_at", "id"),)
+
+
+class ErasedKey(Base):
+    """A key that an erased person had, as a keyed digest. `alias` stands in its place: what it joined stays joined."""
+
+    __tablename__ = "erased_key"
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    alias: Mapped[str]
+    erasure_id: Mapped[UUID] = mapped_column(ForeignKey("erasure.id"))
+
+    __table_args__ = (Index(None, "erasure_id"),)
+
+
+class ErasedSource(Base):
+    """A source person that was, or turned out to be, an erased person."""
+
+    __tablename__ = "erased_source"
+
+    source_person_id: Mapped[UUID] = mapped_column(primary_key=True)
+    erasure_id: Mapped[UUID] = mapped_column(ForeignKey("erasure.id"))
+
+    __table_args__ = (Index(None, "erasure_id"),)

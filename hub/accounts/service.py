@@ -13,6 +13,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.access.service import Viewer
 from hub.accounts import mapping, merging, owners, resolving
+from hub.accounts.erasing import (
+    TO_ERASE,
+    Traces,
+    bury,
+    close,
+    erase_by_request,
+    erasures,
+    find_person,
+    how_far,
+    move_on,
+    request_erasure,
+)
 from hub.accounts.families import set_parent
 from hub.accounts.identity import named
 from hub.accounts.mapping import Occasion
@@ -22,6 +34,7 @@ from hub.accounts.places import own_place_id, source_account_id, source_person_i
 from hub.accounts.profiles import told
 from hub.accounts.registering import Registered, observe
 from hub.accounts.sightings import Known, Seen, Sighting, sighting
+from hub.accounts.tombstones import withhold
 from hub.kit import work
 from hub.kit.db import lock
 from hub.kit.errors import Invalid, NotFound
@@ -29,28 +42,38 @@ from hub.sdk.events import Account as ToldAccount
 from hub.sdk.events import Person as ToldPerson
 
 __all__ = [
+    "TO_ERASE",
     "TO_SCORE",
     "Registered",
     "Seen",
     "Sighting",
+    "Traces",
     "Waiting",
     "account_ids",
     "accounts_at",
     "assign_owner",
+    "bury",
+    "close",
     "dismiss_suggestion",
+    "erase_by_request",
+    "erasures",
     "find",
+    "find_person",
     "holding",
+    "how_far",
     "how_many",
     "mark_all_changed",
     "mark_changed",
     "mark_heard_of",
     "mark_later",
     "merge",
+    "move_on",
     "note",
     "observe",
     "own_place",
     "own_place_id",
     "register",
+    "request_erasure",
     "resolve",
     "set_parent",
     "sighting",
@@ -58,6 +81,7 @@ __all__ = [
     "source_person_id",
     "suggestions",
     "undo_merge",
+    "withhold",
 ]
 
 TO_SCORE = "accounts_to_score"

@@ -21,6 +21,7 @@ COMMANDS = {
     "sync": "hub.cli.sync:sync",
     "quarantine": "hub.cli.quarantine:app",
     "replay": "hub.cli.replay:replay",
+    "erase": "hub.cli.erase:app",
     "token": "hub.cli.token:app",
     "sandbox": "hub.cli.sandbox:sandbox",
     "health": "hub.cli.health:app",

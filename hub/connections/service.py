@@ -4,6 +4,7 @@ Inside, each verb stands with its like: installing, scheduling, records, quarant
 """
 
 from hub.connections.actions import ActionOutcome, Emitted, Request, perform, perform_all
+from hub.connections.erasing import forget_messages, forget_records, free_records, freed, needles, speaks_of
 from hub.connections.hosting import open_connector, pure_connector
 from hub.connections.installing import Installed, add, change, check, find, listing, pause, reconnect, remove
 from hub.connections.outlets import oldest_needed, wake
@@ -39,7 +40,12 @@ __all__ = [
     "check",
     "claim_pending",
     "find",
+    "forget_messages",
+    "forget_records",
+    "free_records",
+    "freed",
     "listing",
+    "needles",
     "oldest_needed",
     "open_connector",
     "pause",
@@ -55,6 +61,7 @@ __all__ = [
     "resolve_rows",
     "schedule_missing",
     "schedule_sync",
+    "speaks_of",
     "still_arriving",
     "store",
     "sync_stream",

@@ -13,6 +13,7 @@ from hub.graphql.alerting import AlertMutations
 from hub.graphql.blueprint import BlueprintMutation
 from hub.graphql.context import Info
 from hub.graphql.declare import about, argument, given, maybe, mutation, output
+from hub.graphql.erasing import ErasureMutations
 from hub.graphql.ids import Prefix
 from hub.graphql.playing import PlayMutations
 from hub.graphql.refusals import InvalidInput, NotAllowed, NotFound
@@ -48,7 +49,7 @@ FeedbackRecordResult = Annotated[
 
 
 @output
-class Mutation(AlertMutations, BlueprintMutation, PlayMutations, SavingMutations):
+class Mutation(AlertMutations, BlueprintMutation, ErasureMutations, PlayMutations, SavingMutations):
     """Everything that can be done. Several in one request are done one after the other, each in its own transaction."""
 
     @mutation

@@ -92,7 +92,7 @@ DECIDED: Final[tuple[tuple[Roles, Mapping[str, str]], ...]] = (
             "Milestone": "name status expectedAt reachedAt overdueAt evidence",
             "Money": "amountMinor currency exponent formatted",
             "Owned": "id account",
-            "Person": "id name email role title timeZone doNotContact firstSeenAt account",
+            "Person": "id name email role title timeZone doNotContact firstSeenAt erasedAt account",
             "Play": "name description enabled level trigger steps effect",
             "PlayEffect": "treated heldOut difference low high verdict needed",
             "PlaySide": "accounts reached",
@@ -177,7 +177,8 @@ DECIDED: Final[tuple[tuple[Roles, Mapping[str, str]], ...]] = (
             "BlueprintPlanned": "version changes accounts moved stages bands first",
             "BlueprintProblem": "file line column path message",
             "InstalledConnector": "id name connector tenant status problem createdAt streams quarantined",
-            "Mutation": "blueprintApply blueprintCheck blueprintPlan",
+            "Mutation": "blueprintApply blueprintCheck blueprintPlan personErase",
+            "PersonEraseRequested": "doneAt requestedAt",
             "PlannedCount": "before after accounts",
             "PlannedMove": "before after account",
             "QuarantinedRecord": "id stage stream recordId reason firstSeenAt lastSeenAt attempts resolvedAt "

@@ -7,6 +7,8 @@ decrypting while they are listed in `HUB_PREVIOUS_SECRET_KEYS`.
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import os
 import secrets
 from collections.abc import Sequence
@@ -30,6 +32,13 @@ class Vault:
     def __init__(self, keys: Sequence[str]) -> None:
         """`keys`: the one that seals first, then those that may still open."""
         self._fernet = MultiFernet([Fernet(_fernet_key(key)) for key in keys])
+        self._digest_keys = [_derived(key, b"hub keyed digest") for key in keys]
+
+    def digests(self, value: str) -> list[str]:
+        """Digests by which whoever has the key recognises a text, and nobody else can try one out (HMAC-SHA256, hex):
+        the current key's first, then those of the keys before it."""
+        text = value.encode("utf-8", "surrogatepass")
+        return [hmac.new(key, text, hashlib.sha256).hexdigest() for key in self._digest_keys]
 
     def seal(self, document: dict[str, Any]) -> bytes:
         return self._fernet.encrypt(orjson.dumps(document))
@@ -73,5 +82,8 @@ def _generated_key(path: Path) -> str:
 
 
 def _fernet_key(key: str) -> bytes:
-    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"hub connection config").derive(key.encode())
-    return base64.urlsafe_b64encode(derived)
+    return base64.urlsafe_b64encode(_derived(key, b"hub connection config"))
+
+
+def _derived(key: str, purpose: bytes) -> bytes:
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(key.encode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any
 
 import orjson
@@ -34,7 +35,8 @@ class CursorTrail:
         Raises `RepeatedCursor`.
         """
         stored = as_stored(page.cursor) or self.at
-        mark = orjson.dumps(stored, option=orjson.OPT_SORT_KEYS)
+        # Digests, for a history has many pages: the bytes themselves keep the serialiser's whole buffer alive.
+        mark = blake2b(orjson.dumps(stored, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
         self._pages += 1
         if self._pages > 1 and mark in self._passed:
             raise RepeatedCursor(f"page {self._pages} has a cursor that this run has passed before")

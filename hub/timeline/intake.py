@@ -25,11 +25,14 @@ from hub.kit.crypto import Vault
 from hub.kit.errors import HubError
 from hub.sdk.connector import Connector
 from hub.timeline import raw, recording
+from hub.timeline.erasing import withhold
 from hub.timeline.reading import RawVersion, Read, Refused, deletions, read
 from hub.timeline.rows import EventRecord
 
 HISTORY = timedelta(days=1)
 """What happened longer ago is history, of which more may be on its way."""
+
+ERASURE_REQUESTED: Final = "person.erasure_requested"
 
 BREATH: Final = 100
 """After so many records the event loop gets a turn: reading is work for the processor alone."""
@@ -50,6 +53,17 @@ class Told:
     def places_since(self, moment: datetime) -> set[UUID]:
         """The source accounts with events after that moment."""
         return {event.source_account_id for event in (*self.events, *self.shared) if event.occurred_at > moment}
+
+    def to_erase(self, new: Iterable[recording.EventKey]) -> dict[UUID, str]:
+        """The source persons whom one of these events asks to erase, each with the connection that says so."""
+        asked = [event for event in (*self.events, *self.shared) if event.kind == ERASURE_REQUESTED]
+        keys = set(new) if asked else ()
+        return {
+            person: f"connection:{event.connection_id}"
+            for event in asked
+            if (event.source_account_id, event.id) in keys
+            for person in event.people
+        }
 
     def add(self, told: Read) -> None:
         self.events += told.events
@@ -93,13 +107,18 @@ def blames_a_value(error: PostgresError | DBAPIError) -> bool:
 
 
 async def _take(session: AsyncSession, vault: Vault, pending: Sequence[PendingRecord], now: datetime) -> None:
+    """What is told of erased people is withheld before anything of it is written."""
     readers = Readers(session, vault)
     told = await _read(session, readers, pending)
     await _bury(session, readers, pending, told)
+    forgotten = await withhold(session, vault, told.seen, told.events, told.shared)
     await connections.quarantine(session, told.refused, now=now)
-    places = {place for place, _ in await recording.insert(session, told.events, now)}
-    places |= {place for place, _ in await recording.insert(session, told.shared, now, expected_new=False)}
+    new = await recording.insert(session, told.events, now)
+    new += await recording.insert(session, told.shared, now, expected_new=False)
+    await connections.forget_records(session, forgotten)
+    places = {place for place, _ in new}
     registered = await accounts.observe(session, told.seen, now)
+    await accounts.erase_by_request(session, told.to_erase(new), now)
     touched = await accounts.resolve(session, registered.unresolved, now)
     changed = touched | registered.changed | await accounts.accounts_at(session, places)
     news = await accounts.accounts_at(session, places & told.places_since(now - HISTORY))

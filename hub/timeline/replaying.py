@@ -31,6 +31,7 @@ from hub.kit.errors import Invalid, NotFound
 from hub.kit.runtime import Kit
 from hub.sdk.connector import Connector
 from hub.timeline import raw, staging
+from hub.timeline.erasing import withhold
 from hub.timeline.intake import Readers
 from hub.timeline.model import ReplayRow
 from hub.timeline.reading import RawVersion, Read, Refused, deletions
@@ -194,12 +195,14 @@ async def _read_page(session: AsyncSession, kit: Kit, plan: Plan, row: ReplayRow
                     seen.add(sighting)
                 for tombstone in graves.get(raw.name_of(record), ()):
                     events += deletions(tombstone, told.things)
+    forgotten = await withhold(session, kit.vault, seen, events)
     await staging.stage(session, readable, events)
     await connections.quarantine(session, refused, now=now)
     await connections.resolve_normalized(session, readable, now=now)
     registered = await accounts.observe(session, seen, now)
     touched = await accounts.resolve(session, registered.unresolved, now)
     await accounts.mark_changed(session, touched | registered.changed, now)
+    await connections.forget_records(session, forgotten)
     row.position = [page[-1].stream, page[-1].record_id, page[-1].version]
     row.records += len(page)
     row.refused += len(refused)

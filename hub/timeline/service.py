@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.accounts import service as accounts
 from hub.sdk.events import Subject
 from hub.timeline import recording
+from hub.timeline.erasing import erase_events
 from hub.timeline.fingerprint import fingerprint
 from hub.timeline.importing import Imported, import_rows
 from hub.timeline.replaying import Replayed, ReplayProgress, replay
@@ -29,6 +30,7 @@ __all__ = [
     "Thing",
     "append_fact",
     "append_facts",
+    "erase_events",
     "fingerprint",
     "import_rows",
     "record",

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from hub.access.service import Role
+from hub.erasing import drain_people_to_erase
 from tests.graphql.conftest import Client
 from tests.graphql.world import key, populate
 
@@ -160,3 +161,19 @@ async def test_mutations_of_one_request_are_done_in_order_each_by_itself(client:
         "InvalidInput",
         "AlertAcknowledged",
     ]
+
+
+async def test_an_admin_has_a_person_erased(client: Client) -> None:
+    """It is noted and put on the list; the person is not to be contacted from then on. For nobody else."""
+    asked = "... on PersonEraseRequested { requestedAt doneAt }"
+    refused = await do(client, "personErase", asked, person=global_id("per", "person", 0))
+    assert refused["__typename"] == "NotAllowed"
+    found = await do(client, "personErase", asked, Role.ADMIN, person=global_id("per", "person", 0))
+    assert (found["__typename"], found["doneAt"]) == ("PersonEraseRequested", None)
+    nobody = await do(client, "personErase", asked, Role.ADMIN, person=global_id("per", "nobody"))
+    assert nobody["__typename"] == "NotFound"
+    assert await drain_people_to_erase(client.kit) == 1
+    question = "query($id: ID!) { node(id: $id) { ... on Person { name email erasedAt doNotContact } } }"
+    person = (await client.data(question, {"id": global_id("per", "person", 0)}))["node"]
+    assert person.pop("erasedAt") is not None
+    assert person == {"name": None, "email": None, "doNotContact": True}

@@ -25,6 +25,7 @@ class Person(Node):
     time_zone: str | None = about("Their IANA time zone, e.g. `Europe/Berlin`; null when unknown.")
     do_not_contact: bool = about("Whether they asked not to be contacted.")
     first_seen_at: datetime = about("When the hub first heard of them.")
+    erased_at: datetime | None = about("When they were erased: what is left counts and says nothing of them.")
 
     @resolved
     def account(self, info: Info) -> AnAccount | None:
@@ -44,4 +45,5 @@ class Person(Node):
             time_zone=row.time_zone,
             do_not_contact=row.do_not_contact,
             first_seen_at=row.first_seen_at,
+            erased_at=row.erased_at,
         )

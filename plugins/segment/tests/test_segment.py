@@ -13,7 +13,7 @@ import pytest
 from hub_segment import Segment
 from hub_segment.intake import FirstElementHmac, WriteKey, first_element, refuse, rows
 from hub_segment.models import Message
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from hub import sdk
 from hub.sdk.errors import BadSignature, Misconfigured
@@ -147,3 +147,13 @@ async def test_a_key_that_basic_auth_cannot_carry_is_refused() -> None:
     """A colon would cut the key short at the other end."""
     with pytest.raises(Misconfigured):
         await Segment(Segment.Config(write_key=SecretStr("a:key with a colon"))).check()
+
+
+def test_whoever_has_the_write_key_erases_nobody() -> None:
+    """It stands in web pages; only what Segment forwards and signs may ask for an erasure."""
+    asked = orjson.dumps({"batch": [{"type": "delete", "userId": "7", "messageId": "1"}]})
+    [by_source] = rows(delivery(asked))
+    with pytest.raises(ValidationError, match="type"):
+        Message.model_validate(by_source)
+    [forwarded] = rows(delivery(orjson.dumps([{"type": "delete", "userId": "7"}]), "destination"))
+    assert Message.model_validate(forwarded).type == "delete"

@@ -73,6 +73,7 @@ def subscription(amount: int, interval: str, quantity: int = 1, **more: Any) -> 
         (subscription(700, "week"), 3042),
         (subscription(1000, "month", discount={"coupon": {"percent_off": 25}}), 750),
         (subscription(1000, "month", discounts=[{"coupon": {"amount_off": 1500}}]), 0),
+        (subscription(12_000, "year", discounts=[{"coupon": {"amount_off": 1200}}]), 900),
         (subscription(1000, "month", discounts=["di_not_expanded"]), 1000),
         (subscription(1000, "month", discounts=[{"source": {"coupon": {"percent_off": 12.5}}}]), 875),
         (subscription(1000, "month", discount={"coupon": {"percent_off": 50, "duration": "once"}}), 1000),

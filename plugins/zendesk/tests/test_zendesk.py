@@ -13,7 +13,8 @@ import httpx
 import orjson
 import pytest
 from hub_zendesk import Zendesk
-from hub_zendesk.reading import hold_back
+from hub_zendesk.models import After
+from hub_zendesk.reading import by_cursor, hold_back
 from hub_zendesk.signature import SIGNATURE, TIMESTAMP, ZendeskSignature
 from hypothesis import given
 from hypothesis import strategies as st
@@ -149,6 +150,18 @@ def test_edits_of_one_second_are_told_apart() -> None:
     assert version() == version(generated_timestamp=1)
     assert version() != version(status="solved")
     assert version(status="solved") < version(updated_at="2026-05-01T07:25:38Z")
+
+
+async def test_a_cursor_of_null_is_no_cursor() -> None:
+    """Behind the end there is none: a page with rows keeps the stored one, a page without is no page."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        rows = [] if request.url.params.get("cursor") else [{"id": 1}]
+        return httpx.Response(200, json={"tickets": rows, "after_cursor": None, "end_of_stream": True})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="https://acme.zendesk.com") as http:
+        assert [page async for page in by_cursor(http, "tickets", None)] == [([{"id": 1}], After(cursor=None))]
+        assert [page async for page in by_cursor(http, "tickets", After(cursor="c"))] == []
 
 
 def test_a_spent_minute_is_waited_out() -> None:

@@ -199,6 +199,8 @@ def _row(message: Any, call: str, sent_at: Any, delivery: sdk.Delivery) -> dict[
     if not isinstance(message, dict):
         message = {"type": None, "unreadable": message}
     row = {key: value for key, value in message.items() if key != "writeKey"}
+    if row.get("type") == "delete" and call != "destination":
+        row["type"] = "delete by a source"  # a write key stands in web pages: whoever reads it may not erase people
     row.setdefault("type", call)
     row.setdefault("sentAt", sent_at)
     row.setdefault("receivedAt", delivery.received_at.isoformat())

@@ -26,11 +26,15 @@ def monthly_minor(subscription: Mapping[str, Any]) -> int:
     """What the subscription brings in a month, after its lasting discounts, without metered prices; 0 while it is free.
 
     Sum over items of `unit_amount × quantity ÷ months in the interval`, less the item's and then the subscription's
-    discounts, rounded half to even once at the end. A discount that is given once is none.
+    discounts, rounded half to even once at the end. An amount off is taken off each invoice, and so shared by the
+    months that one covers. A discount that is given once is none.
     """
     if subscription.get("status") in BRINGS_NOTHING or subscription.get("pause_collection"):
         return 0
-    total = _discounted(sum((_item(item) for item in items(subscription)), Fraction(0)), discounts(subscription))
+    charged = items(subscription)
+    invoiced = _months(charged[0]) if charged else Fraction(1)
+    an_invoice = sum((_item(item) for item in charged), Fraction(0)) * invoiced
+    total = _discounted(an_invoice, discounts(subscription)) / invoiced
     exact = Decimal(total.numerator) / Decimal(total.denominator)
     return int(exact.quantize(Decimal(1), ROUND_HALF_EVEN))
 
@@ -67,14 +71,24 @@ def quantity(item: Mapping[str, Any]) -> int:
 
 
 def _item(item: Mapping[str, Any]) -> Fraction:
-    price = item.get("price") or item.get("plan") or {}
-    recurring = price.get("recurring") or price
+    price, recurring = _price(item)
     if recurring.get("usage_type") == "metered":
         return Fraction(0)
     amount = price.get("unit_amount_decimal") or price.get("unit_amount") or price.get("amount") or 0
-    months = MONTHS.get(recurring.get("interval", "month"), Fraction(1)) * int(recurring.get("interval_count") or 1)
     charged = _discounted(Fraction(str(amount)) * quantity(item), discounts(item))
-    return charged / months
+    return charged / _months(item)
+
+
+def _price(item: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """The price, and how often it is charged; older shapes have both in the plan."""
+    price = item.get("price") or item.get("plan") or {}
+    return price, price.get("recurring") or price
+
+
+def _months(item: Mapping[str, Any]) -> Fraction:
+    """How many months an invoice covers."""
+    _, recurring = _price(item)
+    return MONTHS.get(recurring.get("interval", "month"), Fraction(1)) * int(recurring.get("interval_count") or 1)
 
 
 def _discounted(total: Fraction, taken: Iterable[Mapping[str, Any]]) -> Fraction:
