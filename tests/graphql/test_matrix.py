@@ -193,7 +193,16 @@ THROUGH_ANOTHER = {
 NOT_ABOUT_ACCOUNTS = {
     *("WorkItem", "OutboxRow", "ApiKey", "AuditEntry", "BlueprintVersion", "OwnerDigest", "RuleFollowed", "PlaySwitch"),
     *("Connection", "Checkpoint", "OutletState", "ListedRecord", "RawRecord", "RawPending", "WebhookDelivery"),
-    *("Quarantine", "ActionCall", "MailboxMessage", "ReplayRow", "ReplayedRecord"),
+    *(
+        "Erasure",
+        "ErasedKey",
+        "ErasedSource",
+        "Quarantine",
+        "ActionCall",
+        "MailboxMessage",
+        "ReplayRow",
+        "ReplayedRecord",
+    ),
 }
 
 
