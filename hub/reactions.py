@@ -7,9 +7,10 @@ leaves the same. One that fails is put on a list of its own and repeated, so tha
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
+from uuid import UUID
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -57,6 +58,11 @@ REACTIONS: Final[dict[str, tuple[Reaction, ...]]] = {
     "notice.given": (),
     "task.created": (),
     "task.completed": (),
+    "task.assigned": (),
+    "task.commented": (),
+    "task.ticked": (),
+    "task.reminded": (),
+    "task.escalated": (),
     "feedback.recorded": (),
     "account.merged": (),
     "account.unmerged": (),
@@ -79,8 +85,7 @@ async def drain_outbox(kit: Kit) -> int:
     async with kit.transaction() as session:
         facts = await outbox.publish(session, limit=BATCH)
         now = kit.clock.now()
-        for fact in facts:
-            await _react_or_repeat(session, fact, now)
+        await _react_to_all(session, [fact for fact in facts if REACTIONS.get(fact.topic)], now)
         if facts:
             await connections.wake(session, now=now)
     if facts:
@@ -104,9 +109,25 @@ async def react(session: AsyncSession, fact: Fact, now: datetime) -> None:
         await reaction(session, fact, now)
 
 
-async def _react_or_repeat(session: AsyncSession, fact: Fact, now: datetime) -> None:
-    if not REACTIONS.get(fact.topic):
+async def _react_to_all(session: AsyncSession, facts: Sequence[Fact], now: datetime) -> None:
+    """React to facts together; where one reaction fails, what was done is taken back, and each is done apart."""
+    if not facts:
         return
+    accounts = {UUID(fact.payload["account_id"]) for fact in facts if fact.payload.get("account_id")}
+    try:
+        async with session.begin_nested(), plays.together(session, accounts, now=now):
+            for fact in facts:
+                await react(session, fact, now)
+    except Exception as error:  # a broken reaction must not stop the relay
+        if isinstance(error, DBAPIError) and error.connection_invalidated:
+            raise
+    else:
+        return
+    for fact in facts:
+        await _react_or_repeat(session, fact, now)
+
+
+async def _react_or_repeat(session: AsyncSession, fact: Fact, now: datetime) -> None:
     try:
         async with session.begin_nested():
             await react(session, fact, now)

@@ -55,6 +55,7 @@ from hub.kit.runtime import Kit, open_kit
 from hub.kit.settings import Settings
 from hub.plays import jobs as plays
 from hub.plays.service import TO_ADVANCE, TO_START, drain_plays_to_start, follow
+from hub.plays.task_moments import TO_FOLLOW, drain_tasks_to_follow
 from hub.timeline import jobs as timeline
 
 log = structlog.get_logger()
@@ -73,6 +74,7 @@ DRAINS: dict[str, Drain] = {
     reactions.TO_REPEAT: reactions.drain_facts_to_repeat,
     TO_START: drain_plays_to_start,
     TO_ADVANCE: plays.drain_runs_to_advance,
+    TO_FOLLOW: drain_tasks_to_follow,
     DIGESTS: digests.drain_digests,
     TO_ERASE: erasing.drain_people_to_erase,
     FACTS_TO_DELIVER: connections.drain_facts_to_deliver,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final
 
@@ -51,6 +52,7 @@ __all__ = [
 ]
 
 _KEPT: Final = 16
+_HELD: Final = "blueprint.held"
 _read: OrderedDict[tuple[int, str], Blueprint] = OrderedDict()
 
 
@@ -87,12 +89,26 @@ async def hold(session: AsyncSession) -> None:
 async def current(session: AsyncSession) -> Blueprint:
     """The blueprint in force. Raises `NotFound` when none has been applied yet.
 
-    Cost: one small statement; the document is read once a process and version.
+    Cost: one small statement, none inside `held`; the document is read once a process and version.
     """
+    if (steady := session.info.get(_HELD)) is not None:
+        return steady  # type: ignore[no-any-return]  # as `held` put it there
     newest = await _newest(session)
     if newest is None:
         raise NotFound("No blueprint is in force.", remedy="The hub applies one when it starts; see HUB_BLUEPRINT.")
     return await _load(session, *newest)
+
+
+@asynccontextmanager
+async def held(session: AsyncSession) -> AsyncIterator[None]:
+    """Inside the block the blueprint in force stays what it was at its beginning, and asking for it costs nothing."""
+    found = await _newest(session)
+    if found is not None:
+        session.info[_HELD] = await _load(session, *found)
+    try:
+        yield
+    finally:
+        session.info.pop(_HELD, None)
 
 
 async def in_force(session: AsyncSession) -> bool:

@@ -110,7 +110,10 @@ DECIDED: Final[tuple[tuple[Roles, Mapping[str, str]], ...]] = (
             "Stay": "id account segment stage enteredAt recordedAt leftAt becauseOf blueprintVersion status milestones",
             "Subject": "type vendorId state",
             "Subscription": "alertChanged healthChanged runChanged taskChanged",
+            "ChecklistPoint": "text doneAt doneBy",
+            "TaskComment": "author body createdAt",
             "Task": "id account title details owner dueAt status kind approved outcome createdAt completedAt "
+            "checklist comments escalatedAt escalatedTo "
             "completedBy run overdue",
             "TaskChange": "cursor at topic account task",
             "Thing": "type vendorId state since attributes connection event",
@@ -140,13 +143,15 @@ DECIDED: Final[tuple[tuple[Roles, Mapping[str, str]], ...]] = (
             "alertAcknowledge alertAssign alertRearm alertResolve alertSnooze "
             "alertsAcknowledge alertsAssign alertsRearm alertsResolve alertsSnooze "
             "approvalDecide bandOverride bandRestore feedbackRecord "
-            "playStart runCancel runRetry runSkip taskAssign taskComplete "
+            "playStart runCancel runRetry runSkip taskAssign taskComment taskComplete taskTick "
             "watchAdd watchAssign watchMove watchPlan",
             "PlayStarted": "run runs",
             "RunCanceled": "run",
             "RunRetried": "run",
             "RunSkipped": "run",
             "TaskAssigned": "task",
+            "TaskCommented": "task",
+            "TaskTicked": "task",
             "TaskCompleted": "task",
             "WatchAdded": "entry",
             "WatchAssigned": "entry",

@@ -13,6 +13,8 @@ from hub.graphql.ids import Prefix
 from hub.graphql.refusals import InvalidInput, NotAllowed, NotFound
 from hub.graphql.types.node import text
 from hub.graphql.types.plays import Run, Task
+from hub.kit.errors import Invalid
+from hub.plays import queries as tasks
 from hub.plays import service as plays
 
 
@@ -106,6 +108,37 @@ class TaskAssigned:
 
 
 @given
+class TaskCommentInput:
+    """What to say about a task."""
+
+    id: strawberry.ID = about("The task.")
+    body: str = about("1 to 1,000 characters.")
+
+
+@output
+class TaskCommented:
+    """It has been said; a comment is never changed."""
+
+    task: Task = about("The task.")
+
+
+@given
+class TaskTickInput:
+    """Which point of a task's checklist is done, or is not after all."""
+
+    id: strawberry.ID = about("The task.")
+    point: int = about("Which point, the first being 0.")
+    done: bool | None = maybe("Whether it is done; it is, when left out.")
+
+
+@output
+class TaskTicked:
+    """The point stands as asked."""
+
+    task: Task = about("The task as it is now.")
+
+
+@given
 class ApprovalDecideInput:
     """The answer to what a play asks."""
 
@@ -144,6 +177,14 @@ TaskCompleteResult = Annotated[
 TaskAssignResult = Annotated[
     TaskAssigned | NotAllowed | NotFound | InvalidInput,
     strawberry.union("TaskAssignResult", description="What came of `taskAssign`."),
+]
+TaskCommentResult = Annotated[
+    TaskCommented | NotAllowed | NotFound | InvalidInput,
+    strawberry.union("TaskCommentResult", description="What came of `taskComment`."),
+]
+TaskTickResult = Annotated[
+    TaskTicked | NotAllowed | NotFound | InvalidInput,
+    strawberry.union("TaskTickResult", description="What came of `taskTick`."),
 ]
 ApprovalDecideResult = Annotated[
     ApprovalDecided | NotAllowed | NotFound | InvalidInput,
@@ -229,6 +270,36 @@ class PlayMutations:
             owner = text(input.owner, "owner")
             task = await plays.assign_task(session, info.context.viewer, task_id, owner, now=info.context.now)
             return TaskAssigned(task=Task.of(task))
+
+    @mutation
+    async def task_comment(
+        self,
+        info: Info,
+        input: Annotated[TaskCommentInput, argument("Which task, and what to say.")],  # noqa: A002  # its name
+    ) -> TaskCommentResult:
+        """Say something about a task. For csm and admin."""
+        task_id = ids.read(Prefix.TASK, input.id)
+        async with info.context.writing() as session:
+            body = (text(input.body, "body") or "").strip()
+            if not body:
+                raise Invalid("A comment says something.", path=("body",))
+            await plays.comment_on_task(session, info.context.viewer, task_id, body, now=info.context.now)
+            found = await tasks.tasks(session, info.context.viewer, [task_id])
+            return TaskCommented(task=Task.of(found[task_id]))
+
+    @mutation
+    async def task_tick(
+        self,
+        info: Info,
+        input: Annotated[TaskTickInput, argument("Which point of which task.")],  # noqa: A002  # its name
+    ) -> TaskTickResult:
+        """Tick off a point of a task's checklist, or take that back. For csm and admin."""
+        task_id = ids.read(Prefix.TASK, input.id)
+        async with info.context.writing() as session:
+            task = await plays.tick_task(
+                session, info.context.viewer, task_id, input.point, done=input.done is not False, now=info.context.now
+            )
+            return TaskTicked(task=Task.of(task))
 
     @mutation
     async def approval_decide(

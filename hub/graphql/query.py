@@ -36,10 +36,13 @@ from hub.graphql.types.plays import (
     Play,
     Run,
     Task,
+    TaskAssignee,
+    TaskDue,
     TaskOrder,
     TasksBy,
     WantedRuns,
     WantedTasks,
+    my_tasks,
     wanted_runs,
     wanted_tasks,
 )
@@ -219,17 +222,22 @@ class Query(BlueprintQuery, FindingQuery):
         self,
         info: Info,
         filter: WantedTasks = None,  # noqa: A002  # the argument's name in the schema
+        assignee: Annotated[TaskAssignee | None, argument("Whose; everybody's when left out.")] = None,
+        due: Annotated[TaskDue | None, argument("Until when they are due; whenever when left out.")] = None,
+        time_zone: Annotated[str, argument("Where `due`'s days end (IANA).")] = "UTC",
         order_by: TasksBy = TaskOrder.DUE,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
     ) -> Connection[Task]:
-        """The tasks about all accounts."""
+        """The tasks about all accounts. My day: `tasks(assignee: ME, due: TODAY)`."""
         order = TASK_ORDERS[order_by]
         page = asked_page(order, first, after, last, before)
         info.context.spend(page.limit)
-        found = await info.context.read(plays.all_tasks, page, order, wanted_tasks(filter))
+        context = info.context
+        wanted = my_tasks(wanted_tasks(filter), assignee, due, time_zone, context.viewer, context.now)
+        found = await context.read(plays.all_tasks, page, order, wanted)
         return connection(found, order, Task.of)
 
     @resolved

@@ -17,7 +17,8 @@ from hub.journeys import service as journeys
 async def frame_now(
     session: AsyncSession, blueprint: Blueprint, account_ids: Sequence[UUID], now: datetime
 ) -> pl.DataFrame:
-    """One row for each account, with a column for everything that a rule may name. Five statements, whatever the number
-    of accounts; those that are merged or unknown are left out."""
+    """One row for each account, with a column for everything that a rule may name (of the changes of the score only
+    those that rules of health and journeys name; see `with_asked`). Five statements, whatever the number of accounts;
+    those that are merged or unknown are left out."""
     frame = await known(session, blueprint, account_ids, now)
     return await journeys.placed_at(session, blueprint, frame, now, None)

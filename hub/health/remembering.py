@@ -7,7 +7,7 @@ An old score is the one that was in force then; where there was none, or the ban
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -120,6 +120,16 @@ def with_changes(frame: pl.DataFrame, memory: Mapping[UUID, Memory]) -> pl.DataF
     """Adds, or works out anew, the changes up to `score`. Taken between whole micro-points, so ten points are ten."""
     windows = next((tuple(one.points) for one in memory.values()), ())
     return frame.with_columns(_change(frame, memory, days) for days in windows)
+
+
+async def with_asked(session: AsyncSession, frame: pl.DataFrame, rules: Iterable[Rule], now: datetime) -> pl.DataFrame:
+    """`frame` (accounts with their `score`) with those changes that the rules name and it lacks: for rules that stand
+    above health, as those of plays. One statement, or none where nothing lacks."""
+    named = frozenset[str]().union(*(rule.names for rule in rules)) - set(frame.columns)
+    missing = [days for days in WINDOWS if change_name(days) in named]
+    if not missing or frame.is_empty():
+        return frame
+    return with_changes(frame, await recall(session, [UUID(id_) for id_ in frame["account_id"]], missing, now))
 
 
 def _change(frame: pl.DataFrame, memory: Mapping[UUID, Memory], days: int) -> pl.Series:

@@ -62,8 +62,8 @@ Then: TypeAlias = Callable[
     [AsyncSession, Blueprint, pl.DataFrame, Mapping[UUID, datetime], datetime], Awaitable[frozenset[UUID]]
 ]
 """What else is done with accounts that were scored, in the same transaction: given their rows with everything that a
-rule may name, and when each was scored before (those that never were are left out). Returns those that are to be looked
-at every day."""
+rule may name (but of the changes of the score only those that `remembering.windows_of` gives; see `with_asked`), and
+when each was scored before (those that never were are left out). Returns those that are to be looked at every day."""
 
 
 async def score_accounts(
@@ -119,16 +119,11 @@ async def score_accounts(
 
 
 def with_standing(frame: pl.DataFrame, before: Mapping[UUID, Standing]) -> pl.DataFrame:
-    """Adds `score` (points) and `band` as they stand; null for accounts never scored. How the score has changed over a
-    week, a month and a quarter is a fact too, which is unknown here."""
+    """Adds `score` (points) and `band` as they stand; null for accounts never scored."""
     stood = [before.get(read_id(account_id)) for account_id in frame["account_id"]]
     points = [one.micro_points / MICRO if one and one.micro_points is not None else None for one in stood]
     bands = [str(one.band) if one else None for one in stood]
-    unknown = (pl.lit(None, pl.Float64).alias(f"score_change_{days}d") for days in (7, 30, 90))
-    standing = frame.with_columns(
-        pl.Series("score", points, dtype=pl.Float64), pl.Series("band", bands, dtype=pl.String)
-    )
-    return standing.with_columns(unknown)
+    return frame.with_columns(pl.Series("score", points, dtype=pl.Float64), pl.Series("band", bands, dtype=pl.String))
 
 
 def _judged(frame: pl.DataFrame, rated: pl.DataFrame, written: Collection[UUID]) -> pl.DataFrame:

@@ -2,7 +2,8 @@
 
 The statement looks at events in four ways, and reads for each way once, however many measures need it:
 
-- *tally*: what lies in windows, counted and summed with FILTER in one pass that the widest window bounds;
+- *tally*: what lies in windows, counted and summed with FILTER in one pass that the widest window bounds; what counts
+  for ever is a pass of its own, so that the many windows need not go so far back;
 - *people*: the same events, by who was there; two source persons may be the same person;
 - *newest*: the newest event of some kinds, one short search of an index for each place and kind;
 - *things*: the newest event of each thing, which tells the thing's state.
@@ -14,9 +15,9 @@ that no order of rows changes a bit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
 from hub.measures.definitions import (
@@ -98,30 +99,40 @@ def _number(column: str) -> int:
 
 
 def _add_windowed(parts: _Parts, measures: Mapping[str, Windowed]) -> None:
-    people = {column: measure for column, measure in measures.items() if isinstance(measure, People)}
-    tallied = {column: measure for column, measure in measures.items() if not isinstance(measure, People)}
-    if measures:
-        parts.queries["seen"] = _seen(parts.fragments, list(measures.values()))
-    if tallied:
-        answers = ", ".join(f"{_tally(parts.fragments, measure)} AS {column}" for column, measure in tallied.items())
-        parts.answer(tallied, "tally", f"SELECT e.account_id, {answers} FROM seen e GROUP BY e.account_id")
-    if people:
-        _add_people(parts, people)
+    lasting = {column: measure for column, measure in measures.items() if measure.window is None}
+    for read, found in (("seen", {k: v for k, v in measures.items() if k not in lasting}), ("ever", lasting)):
+        if not found:
+            continue
+        parts.queries[read] = _read(parts.fragments, list(found.values()))
+        tallied = {column: measure for column, measure in found.items() if not isinstance(measure, People)}
+        if tallied:
+            answers = ", ".join(f"{_tally(parts.fragments, one)} AS {column}" for column, one in tallied.items())
+            parts.answer(
+                tallied, f"tally_{read}", f"SELECT e.account_id, {answers} FROM {read} e GROUP BY e.account_id"
+            )
+        if people := {column: measure for column, measure in found.items() if isinstance(measure, People)}:
+            _add_people(parts, read, people)
 
 
-def _seen(fragments: Fragments, measures: list[Windowed]) -> str:
+def _read(fragments: Fragments, measures: list[Windowed]) -> str:
     """The events that any of the windows holds, with what the measures look at."""
-    kinds = sorted({selection.event for measure in measures for selection in measure.of})
     latest = min(measure.shift or NOW for measure in measures)
-    spans = [measure.window and (measure.shift or NOW) + measure.window for measure in measures]
-    known_spans = [span for span in spans if span is not None]
-    window = max(known_spans) - latest if len(known_spans) == len(spans) else None
     looked_at = ["e.kind", "e.occurred_at", *columns_looked_at(measures)]
     return (
         f"SELECT p.account_id, {', '.join(looked_at)} FROM places p JOIN event e ON e.source_account_id = p.place "
-        f"WHERE e.kind = ANY({fragments.bind(kinds, 'text[]')}) AND {fragments.within(latest, window)} "
+        f"WHERE {fragments.within(latest, None)} AND {since(fragments, measures, fragments.question.as_of)} "
         f"AND {fragments.visible()}"
     )
+
+
+def since(fragments: Fragments, measures: Sequence[Windowed], first: datetime) -> str:
+    """Events of the kinds that the measures look at, no older than the oldest that any of them holds at `first`."""
+    kinds = sorted({selection.event for measure in measures for selection in measure.of})
+    spans = [measure.window and (measure.shift or NOW) + measure.window for measure in measures]
+    known = [span for span in spans if span is not None]
+    is_bounded = len(known) == len(spans)
+    bound = f" AND e.occurred_at > {fragments.bind(first - max(known), 'timestamptz')}" if is_bounded else ""
+    return f"e.kind = ANY({fragments.bind(kinds, 'text[]')}){bound}"
 
 
 def columns_looked_at(measures: list[Windowed]) -> list[str]:
@@ -168,7 +179,7 @@ def currency_of(fragments: Fragments, name: str) -> str:
     return "e.currency" if name == "amount" else f"COALESCE(upper({fragments.attribute('currency')}), e.currency)"
 
 
-def _add_people(parts: _Parts, measures: Mapping[str, People]) -> None:
+def _add_people(parts: _Parts, read: str, measures: Mapping[str, People]) -> None:
     """First who was there as a vendor knows them, then who they are: fewer rows meet the table of source persons."""
     fragments = parts.fragments
     present = ", ".join(
@@ -177,18 +188,19 @@ def _add_people(parts: _Parts, measures: Mapping[str, People]) -> None:
     )
     roles = {column: measure.by for column, measure in measures.items()}
     known = f"LEFT JOIN {fragments.role()}" if any(roles.values()) else ""
-    parts.queries["visitors"] = (
-        f"SELECT e.account_id, v.id, {present} FROM seen e CROSS JOIN LATERAL unnest(e.people) AS v(id) "
+    visitors, persons = f"visitors_{read}", f"persons_{read}"
+    parts.queries[visitors] = (
+        f"SELECT e.account_id, v.id, {present} FROM {read} e CROSS JOIN LATERAL unnest(e.people) AS v(id) "
         "GROUP BY e.account_id, v.id"
     )
     there = ", ".join(f"{_there(fragments, column, by)} AS {column}" for column, by in roles.items())
-    parts.queries["persons"] = (
+    parts.queries[persons] = (
         f"SELECT v.account_id, {there} "
-        f"FROM visitors v LEFT JOIN {fragments.persons('visitors')} s ON s.id = v.id {known} "
+        f"FROM {visitors} v LEFT JOIN {fragments.persons(visitors)} s ON s.id = v.id {known} "
         "GROUP BY v.account_id, COALESCE(s.person_id, v.id)"
     )
     counts = ", ".join(f"NULLIF(count(*) FILTER (WHERE p.{column}), 0)::float8 AS {column}" for column in measures)
-    parts.answer(measures, "people", f"SELECT p.account_id, {counts} FROM persons p GROUP BY p.account_id")
+    parts.answer(measures, f"people_{read}", f"SELECT p.account_id, {counts} FROM {persons} p GROUP BY p.account_id")
 
 
 def _there(fragments: Fragments, column: str, by: By | None) -> str:

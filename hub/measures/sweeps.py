@@ -24,7 +24,17 @@ from typing import Any, Final, TypeAlias
 from hub.measures.definitions import Attribute, By, Count, DaysSince, Last, Meaning, People, ReadMeasure, Sum, Things
 from hub.measures.definitions import Days as DifferentDays
 from hub.measures.fragments import NEWEST_OF_THING, NOW, Fragments, Question
-from hub.measures.sql import MIXED, Newest, OfThings, Windowed, columns_looked_at, currency_of, is_money, newest_answer
+from hub.measures.sql import (
+    MIXED,
+    Newest,
+    OfThings,
+    Windowed,
+    columns_looked_at,
+    currency_of,
+    is_money,
+    newest_answer,
+    since,
+)
 
 DAY: Final = timedelta(days=1)
 MICROSECOND: Final = timedelta(microseconds=1)
@@ -144,17 +154,11 @@ def leaves_after(measure: Windowed) -> timedelta | None:
 def _seen(parts: _Parts, measures: list[Windowed]) -> str:
     """The events that any of the windows holds on any of the days."""
     fragments, days = parts.fragments, parts.days
-    kinds = sorted({selection.event for measure in measures for selection in measure.of})
     newest = fragments.bind(days.last - min(map(_shift, measures)), "timestamptz")
-    bounds = [f"e.occurred_at <= {newest}", fragments.visible()]
-    spans = [leaves_after(measure) for measure in measures]
-    known = [span for span in spans if span is not None]
-    if len(known) == len(spans):
-        bounds.append(f"e.occurred_at > {fragments.bind(days.first - max(known), 'timestamptz')}")
     return (
         f"SELECT p.account_id, {', '.join(['e.kind', 'e.occurred_at', *columns_looked_at(measures)])} "
         f"FROM places p JOIN event e ON e.source_account_id = p.place "
-        f"WHERE e.kind = ANY({fragments.bind(kinds, 'text[]')}) AND {' AND '.join(bounds)}"
+        f"WHERE e.occurred_at <= {newest} AND {since(fragments, measures, days.first)} AND {fragments.visible()}"
     )
 
 

@@ -125,6 +125,35 @@ async def task_completed(session: AsyncSession, task: Task, *, now: datetime) ->
     await _tell_task(session, "task.completed", task, now=now)
 
 
+async def task_reminded(session: AsyncSession, task: Task, *, now: datetime) -> None:
+    """The owner of a task that is soon due, or late, is reminded: read by subscriptions and outgoing webhooks."""
+    await _tell(session, "task.reminded", _of_task(task), now=now)
+
+
+async def task_escalated(session: AsyncSession, task: Task, *, now: datetime) -> None:
+    """A task is late, and somebody else is told."""
+    told = {key: (task.escalation or {}).get(key) for key in ("to", "who")}
+    await _tell(session, "task.escalated", {**_of_task(task), **told}, now=now)
+    await _record(
+        session,
+        Fact(
+            task.account_id,
+            "task.escalated",
+            occurred_at=now,
+            natural_key=f"task.escalated:{task.id}",
+            title=task.title,
+            attributes={"task": str(task.id), "owner": task.owner, **told},
+            caused_by_run=task.run_id,
+        ),
+        now=now,
+    )
+
+
+async def task_changed(session: AsyncSession, topic: str, task: Task, *, now: datetime) -> None:
+    """A task was given to somebody else, talked about, or one of its points was ticked off."""
+    await _tell(session, topic, _of_task(task), now=now)
+
+
 async def action_done(
     session: AsyncSession,
     run: Run,
@@ -181,15 +210,18 @@ async def _record_run(session: AsyncSession, kind: str, run: Run, title: str, *,
     )
 
 
-async def _tell_task(session: AsyncSession, kind: str, task: Task, *, now: datetime) -> None:
-    payload = {
+def _of_task(task: Task) -> dict[str, Any]:
+    return {
         "account_id": str(task.account_id),
         "task_id": str(task.id),
         "run_id": task.run_id and str(task.run_id),
         "status": task.status,
         "caused_by_run": task.run_id and str(task.run_id),
     }
-    await _tell(session, kind, payload, now=now)
+
+
+async def _tell_task(session: AsyncSession, kind: str, task: Task, *, now: datetime) -> None:
+    await _tell(session, kind, _of_task(task), now=now)
     attributes = {"owner": task.owner, "due_at": task.due_at and task.due_at.isoformat(), "outcome": task.outcome}
     await _record(
         session,

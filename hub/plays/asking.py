@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.blueprint.service import Blueprint
 from hub.health.asking import frame_now
+from hub.health.remembering import with_asked
 from hub.journeys.rules import known_names
 from hub.kit.errors import Invalid
 from hub.measures.rules import Rule, RuleInvalid
@@ -46,7 +47,7 @@ def rule_of(blueprint: Blueprint, text: str) -> Rule:
 async def ask(session: AsyncSession, blueprint: Blueprint, text: str, account_id: UUID, now: datetime) -> Held:
     """Hold a rule against an account as it is now. Raises `Invalid` (see `rule_of`)."""
     rule = rule_of(blueprint, text)
-    frame = await frame_now(session, blueprint, [account_id], now)
+    frame = await with_asked(session, await frame_now(session, blueprint, [account_id], now), [rule], now)
     if frame.is_empty():
         return Held(text, holds=False, values={})
     return Held(text, bool(rule.holds(frame)[0]), rule.values(frame.row(0, named=True)))

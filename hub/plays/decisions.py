@@ -21,7 +21,6 @@ from hub.plays.step_kinds import (
     NotifyStep,
     SetStep,
     Step,
-    TaskOwner,
     TaskStep,
     WaitStep,
 )
@@ -278,12 +277,3 @@ def settle(statuses: Sequence[CallStatus]) -> StepStatus:
     if CallStatus.FAILED in statuses:
         return StepStatus.FAILED
     return StepStatus.DONE if CallStatus.DONE in statuses else StepStatus.SKIPPED
-
-
-def owner_of(owner: TaskOwner, account_owner: str | None) -> str | None:
-    """Who gets a task; None when the account has no owner, so that the task is anybody's."""
-    match owner:
-        case TaskOwner.CSM:
-            return account_owner
-        case _:
-            assert_never(owner)

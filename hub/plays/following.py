@@ -29,6 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.blueprint.service import Blueprint
 from hub.health.moments import MOMENTS
+from hub.health.remembering import with_asked
 from hub.journeys.progress import FIRST_SEEN
 from hub.journeys.rules import known_names
 from hub.kit import work
@@ -102,6 +103,7 @@ async def follow(
     if frame.is_empty():
         return frozenset()
     plays = watched(blueprint)
+    frame = await with_asked(session, frame, [one.rule for one in plays if one.rule], now)
     if plays:
         said = await switches(session, [one.name for one in plays])
         plays = tuple(one for one in plays if not is_off(said.get(one.name)))

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hub.blueprint import service as blueprints
+from hub.kit import work
 from hub.kit.ids import new_id
 from hub.plays import announcements
-from hub.plays.decisions import owner_of
 from hub.plays.filling import filled_in
 from hub.plays.model import Run, RunStep, StepStatus, Task, TaskKind, TaskStatus
-from hub.plays.step_kinds import ApproveStep, Default, TaskOwner, TaskStep
+from hub.plays.step_kinds import ApproveStep, Default, TaskStep
+from hub.plays.task_moments import TO_FOLLOW, next_moment
+from hub.plays.team import Team
 
 
 async def give_task(
@@ -24,16 +28,25 @@ async def give_task(
     rest: bool,
     now: datetime,
 ) -> None:
-    texts, owner = (step.task, step.details), step.owner
-    if await _write_task(session, run, row, TaskKind.WORK, texts, owner, due_at, now) and not rest:
+    task = await _write_task(
+        session, run, row, TaskKind.WORK, [step.task, step.details, *step.checklist], step.owner, due_at, now
+    )
+    if task is None:
+        return
+    if due_at is not None and (step.remind or step.escalate):
+        task.reminders = sorted((due_at - before).isoformat() for before in step.remind)
+        if step.escalate is not None:
+            task.escalation = {"at": (due_at + step.escalate.after).isoformat(), "to": step.escalate.to}
+        await work.mark_each(session, TO_FOLLOW, {str(task.id): next_moment(task) or due_at})
+    if not rest:
         row.status, row.finished_at = StepStatus.DONE, now
 
 
 async def ask_approval(
     session: AsyncSession, run: Run, row: RunStep, step: ApproveStep, due_at: datetime | None, now: datetime
 ) -> None:
-    texts, owner = (step.approve, step.details), step.owner
-    await _write_task(session, run, row, TaskKind.APPROVAL, texts, owner, due_at, now)
+    texts = [step.approve, step.details]
+    await _write_task(session, run, row, TaskKind.APPROVAL, texts, step.owner, due_at, now)
 
 
 async def _write_task(
@@ -41,16 +54,17 @@ async def _write_task(
     run: Run,
     row: RunStep,
     kind: TaskKind,
-    texts: tuple[str, str | None],
-    owner: TaskOwner,
+    texts: Sequence[str | None],
+    owner: str,
     due_at: datetime | None,
     now: datetime,
-) -> bool:
-    """Give somebody a task, and let the step wait for it; False when its texts cannot be filled in."""
-    filled = await filled_in(session, run, row, list(texts), now)
+) -> Task | None:
+    """Give somebody a task, and let the step wait for it; None when its texts (the title, the details, the points of
+    the checklist) cannot be filled in."""
+    filled = await filled_in(session, run, row, texts, now)
     if filled is None:
-        return False
-    account, (title, details) = filled
+        return None
+    account, (title, details, *points) = filled
     task = Task(
         id=new_id(),
         account_id=account.id,
@@ -58,10 +72,12 @@ async def _write_task(
         step=row.index,
         title=title,
         details=details,
-        owner=owner_of(owner, account.owner),
+        owner=(await blueprints.current(session)).section("team", Team).who(owner, account.owner),
         due_at=due_at,
         status=TaskStatus.OPEN,
         kind=kind,
+        checklist=[{"text": point, "done_by": None, "done_at": None} for point in points],
+        reminders=[],
         created_at=now,
     )
     session.add(task)
@@ -72,7 +88,7 @@ async def _write_task(
         {"task": str(task.id)},
     )
     await announcements.task_created(session, task, now=now)
-    return True
+    return task
 
 
 async def take_default(session: AsyncSession, run: Run, row: RunStep, step: ApproveStep, now: datetime) -> None:

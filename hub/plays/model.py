@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.kit.db import Base
@@ -209,7 +210,11 @@ class TaskKind(StrEnum):
 
 class Task(Base):
     """Work for a person, from a step of a run (at most one for each) or by hand. `approved` is the answer to an
-    approval."""
+    approval.
+
+    `checklist` is what belongs to it, each `{"text", "done_by", "done_at"}`. `reminders` are the times at which its
+    owner is yet to be reminded; `escalation`, `{"at", "to"}`, is who is told when it is late, until `escalated_at`.
+    """
 
     __tablename__ = "task"
 
@@ -225,6 +230,10 @@ class Task(Base):
     kind: Mapped[str] = mapped_column(server_default=text("'work'"))
     approved: Mapped[bool | None]
     outcome: Mapped[str | None]
+    checklist: Mapped[list[Any]] = mapped_column(server_default=text("'[]'"))
+    reminders: Mapped[list[Any]] = mapped_column(server_default=text("'[]'"))
+    escalation: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    escalated_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     completed_at: Mapped[datetime | None]
     completed_by: Mapped[str | None]
@@ -232,8 +241,39 @@ class Task(Base):
     __table_args__ = (
         UniqueConstraint("run_id", "step"),
         Index(None, "status", "due_at", "id"),
+        Index("ix_task_of_owner", "owner", "due_at", "id", postgresql_where=text("status = 'open'")),
         Index(None, "account_id", text("created_at DESC")),
     )
+
+
+class TaskComment(Base):
+    """What somebody said about a task; never changed."""
+
+    __tablename__ = "task_comment"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    task_id: Mapped[UUID]
+    account_id: Mapped[UUID]
+    author: Mapped[str]
+    body: Mapped[str]
+    created_at: Mapped[datetime]
+
+    __table_args__ = (Index(None, "task_id", "id"),)
+
+
+class TaskTwin(Base):
+    """The task that a vendor keeps for one of ours, e.g. in Salesforce. `closed_at`: it is known to be done there, so
+    that neither side tells the other what it has heard from it."""
+
+    __tablename__ = "task_twin"
+
+    task_id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID]
+    connection_id: Mapped[UUID]
+    external_id: Mapped[str | None]
+    problem: Mapped[str | None]
+    closed_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
 
 
 class Touch(Base):

@@ -7,11 +7,12 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.accounts import service as accounts
+from hub.blueprint import service as blueprints
 from hub.plays import announcements
-from hub.plays.decisions import owner_of
 from hub.plays.filling import filled_in
 from hub.plays.model import Run, RunStep, StepStatus
 from hub.plays.step_kinds import NotifyStep, SetStep
+from hub.plays.team import Team
 
 
 async def tell(session: AsyncSession, run: Run, row: RunStep, step: NotifyStep, now: datetime) -> None:
@@ -19,7 +20,7 @@ async def tell(session: AsyncSession, run: Run, row: RunStep, step: NotifyStep, 
     if filled is None:
         return
     account, said = filled
-    owner = owner_of(step.to, account.owner)
+    owner = (await blueprints.current(session)).section("team", Team).who(step.to, account.owner)
     await announcements.notice_given(session, run, row.index, said, owner, now=now)
     row.status, row.finished_at, row.result = StepStatus.DONE, now, {"to": owner, "said": said}
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,7 +16,7 @@ from hub.accounts.queries import READERS
 from hub.blueprint import service as blueprint
 from hub.kit.paging import AnySelect, Order, Page, Slice, among, read_page, read_pages
 from hub.plays.effect import Effect, Verdict, effects_of
-from hub.plays.model import Run, RunStatus, RunStep, StepStatus, Task, TaskKind, TaskStatus
+from hub.plays.model import Run, RunStatus, RunStep, StepStatus, Task, TaskComment, TaskKind, TaskStatus
 from hub.plays.section import Level, Play, Plays
 from hub.plays.step_kinds import kind_of
 
@@ -32,11 +33,14 @@ __all__ = [
     "RunStep",
     "StepStatus",
     "Task",
+    "TaskComment",
     "TaskFilter",
     "TaskKind",
     "TaskStatus",
     "Verdict",
+    "comments",
     "effects",
+    "end_of_day",
     "kind_of",
     "select_runs",
     "select_tasks",
@@ -57,11 +61,17 @@ class RunFilter:
 
 @dataclass(frozen=True, slots=True)
 class TaskFilter:
-    """Which tasks (an empty tuple or None: no restriction). `due_before` leaves out tasks without a due time."""
+    """Which tasks (an empty tuple or None: no restriction). A bound of the due time leaves out tasks without one;
+    `plays` leaves out those that no play gave. `unowned`: nobody's alone."""
 
     statuses: tuple[TaskStatus, ...] = ()
+    kinds: tuple[TaskKind, ...] = ()
     owners: tuple[str, ...] = ()
+    plays: tuple[str, ...] = ()
+    due_from: datetime | None = None
     due_before: datetime | None = None
+    escalated: bool | None = None
+    unowned: bool = False
 
 
 async def plays(session: AsyncSession, viewer: Viewer) -> dict[str, Play]:
@@ -139,6 +149,26 @@ async def tasks_of(
     )
 
 
+async def comments(session: AsyncSession, viewer: Viewer, task_ids: Sequence[UUID]) -> dict[UUID, list[TaskComment]]:
+    """What was said about each task, the first at the head."""
+    viewer.require(*READERS)
+    found = await session.execute(
+        select(TaskComment)
+        .where(among(TaskComment.task_id, task_ids))
+        .order_by(TaskComment.task_id, TaskComment.created_at, TaskComment.id)
+    )
+    said: dict[UUID, list[TaskComment]] = {id_: [] for id_ in task_ids}
+    for comment in found.scalars():
+        said[comment.task_id].append(comment)
+    return said
+
+
+def end_of_day(now: datetime, time_zone: str) -> datetime:
+    """The midnight that ends the day of `now` in the time zone."""
+    local = now.astimezone(ZoneInfo(time_zone)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return (local + timedelta(days=1)).astimezone(UTC)
+
+
 def select_runs(wanted: RunFilter) -> AnySelect:
     """The runs that the filter leaves."""
     conditions: list[ColumnElement[bool]] = []
@@ -156,6 +186,16 @@ def select_tasks(wanted: TaskFilter) -> AnySelect:
         conditions.append(among(Task.status, wanted.statuses))
     if wanted.owners:
         conditions.append(among(Task.owner, wanted.owners))
+    if wanted.kinds:
+        conditions.append(among(Task.kind, wanted.kinds))
+    if wanted.plays:
+        conditions.append(Task.run_id.in_(select(Run.id).where(among(Run.play, wanted.plays))))
+    if wanted.due_from is not None:
+        conditions.append(Task.due_at >= wanted.due_from)
     if wanted.due_before is not None:
         conditions.append(Task.due_at < wanted.due_before)
+    if wanted.escalated is not None:
+        conditions.append(Task.escalated_at.is_not(None) if wanted.escalated else Task.escalated_at.is_(None))
+    if wanted.unowned:
+        conditions.append(Task.owner.is_(None))
     return select(Task).where(*conditions)

@@ -33,13 +33,17 @@ from hub.health.section import Alerts
 from hub.journeys.section import CHURNED, Journeys
 from hub.plays.step_kinds import (
     MOST_STEPS,
+    ApproveStep,
     BranchStep,
+    NotifyStep,
     Step,
+    TaskStep,
     WaitStep,
     texts_without_person,
     walk,
 )
 from hub.plays.step_kinds import Audience as People
+from hub.plays.team import Team
 from hub.plays.templates import check_template
 from hub.plays.trigger_kinds import Calendar, RuleEntered, RuleExited, Scheduled, Trigger
 
@@ -139,11 +143,15 @@ class Plays(RootModel[dict[Name, Play]]):
         for name, play in self.root.items():
             yield from (((name, *way), rule) for way, rule in play.rules())
 
-    def problems(self, alerts: Alerts, journeys: Journeys) -> Iterator[tuple[Path, str]]:
-        """Triggers that wait for something that the other sections do not have, and plays that name others that there
-        are not, each with its place in the section."""
+    def problems(self, alerts: Alerts, journeys: Journeys, team: Team) -> Iterator[tuple[Path, str]]:
+        """Triggers that wait for something that the other sections do not have, work for roles that nobody has, and
+        plays that name others that there are not, each with its place in the section."""
         for name, play in self.root.items():
             yield from (((name, *way), message) for way, message in _unknown(play, alerts, journeys))
+            for way, role in _work_for(play):
+                if role not in team.roles:
+                    hint = did_you_mean(role, team.roles)
+                    yield (name, *way), f"nobody has the role {role!r}{hint}; the section `team` says who has one"
             for nth, other in enumerate(play.not_with):
                 if other not in self.root:
                     yield (name, "not_with", nth), f"there is no play {other!r}{did_you_mean(other, self.root)}"
@@ -159,6 +167,19 @@ def _nobody_named(play: Play) -> Iterator[tuple[Path, str]]:
                 check_template(text, person=False)
             except ValueError as error:
                 yield (*way, key), str(error)
+
+
+def _work_for(play: Play) -> Iterator[tuple[Path, str]]:
+    for way, step in walk(play.steps):
+        match step:
+            case TaskStep() | ApproveStep():
+                yield (*way, "owner"), step.owner
+            case NotifyStep():
+                yield (*way, "to"), step.to
+            case _:
+                pass
+        if isinstance(step, TaskStep) and step.escalate is not None:
+            yield (*way, "escalate", "to"), step.escalate.to
 
 
 def _unknown(play: Play, alerts: Alerts, journeys: Journeys) -> Iterator[tuple[Path, str]]:

@@ -10,7 +10,8 @@ from hub.plays.enrolling import TO_ADVANCE, enrol, enrol_for_fact, enrol_if_want
 from hub.plays.following import follow
 from hub.plays.put_aside import TO_START, drain_plays_to_start
 from hub.plays.switching import Switched, pause_play, resume_play, switch_off, switch_on
-from hub.plays.tasks import assign_task, complete_task, decide_approval
+from hub.plays.tasks import assign_task, comment_on_task, complete_task, decide_approval, tick_task
+from hub.plays.together import together
 from hub.plays.trigger_kinds import Existing
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Switched",
     "assign_task",
     "cancel",
+    "comment_on_task",
     "complete_task",
     "decide_approval",
     "drain_plays_to_start",
@@ -37,5 +39,7 @@ __all__ = [
     "start_play",
     "switch_off",
     "switch_on",
+    "tick_task",
+    "together",
     "try_again",
 ]

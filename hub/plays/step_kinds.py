@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
@@ -13,6 +14,7 @@ from hub.blueprint.problems import Path
 from hub.blueprint.values import Duration, Entry, Name, format_duration
 from hub.measures.definitions import Scalar
 from hub.plays.kinds import kind_in, one_or_more
+from hub.plays.team import CSM
 from hub.plays.templates import check_template
 
 MOST_STEPS: Final = 50
@@ -25,12 +27,6 @@ class Audience(Entry):
     """The people at the account whom a step addresses: those with one of the roles, or everybody (`any`)."""
 
     role: Annotated[tuple[Addressee, ...], one_or_more(Addressee), Field(min_length=1)]
-
-
-class TaskOwner(StrEnum):
-    """Whose work a task is. `csm`: the owner of the account."""
-
-    CSM = "csm"
 
 
 class Fallible(Entry):
@@ -75,20 +71,42 @@ class ActionStep(Fallible):
         return self.connection or self.connector
 
 
+class Escalation(Entry):
+    """Whom to tell of a task that is not done, and how long after it was due."""
+
+    after: Duration = timedelta(days=1)
+    to: Name
+
+
 class TaskStep(Fallible):
-    """Give somebody work. The run waits until it is done, unless `until_done` is false."""
+    """Give somebody work: the one who has the role `owner` (`csm`: the owner of the account, or a role of the section
+    `team`). The run waits until it is done, unless `until_done` is false.
+
+    `remind` says how long before its time the owner is reminded, `checklist` what belongs to it.
+    """
 
     task: Annotated[str, Field(min_length=1)]
     details: str | None = None
-    owner: TaskOwner = TaskOwner.CSM
+    owner: Name = CSM
     due: Duration | None = None
+    remind: Annotated[tuple[Duration, ...], one_or_more(str), Field(max_length=10)] = ()
+    escalate: Escalation | None = None
+    checklist: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(max_length=50)] = ()
     until_done: bool = True
 
-    @field_validator("task", "details")
+    @field_validator("task", "details", "checklist")
     @classmethod
-    def _texts_are_templates(cls, value: str | None) -> str | None:
+    def _texts_are_templates(cls, value: Any) -> Any:
         check_template(value)
         return value
+
+    @model_validator(mode="after")
+    def _what_is_late_has_a_time(self) -> TaskStep:
+        if self.due is None and (self.remind or self.escalate):
+            raise ValueError("what reminds, and what escalates, needs a time: add `due`")
+        if self.due is not None and any(before >= self.due for before in self.remind):
+            raise ValueError("a reminder comes after the task was given: make `remind` shorter than `due`")
+        return self
 
     @property
     def name(self) -> str:
@@ -132,7 +150,7 @@ class ApproveStep(Fallible):
 
     approve: Annotated[str, Field(min_length=1)]
     details: str | None = None
-    owner: TaskOwner = TaskOwner.CSM
+    owner: Name = CSM
     due: Duration | None = None
     default: Default = Default.END
 
@@ -152,7 +170,7 @@ class NotifyStep(Fallible):
     outgoing webhooks carry to wherever they read."""
 
     notify: Annotated[str, Field(min_length=1)]
-    to: TaskOwner = TaskOwner.CSM
+    to: Name = CSM
 
     @field_validator("notify")
     @classmethod
@@ -217,7 +235,11 @@ def texts_without_person(step: Step) -> dict[str, Any]:
         case ActionStep():
             return {} if step.to else {"input": step.input}
         case TaskStep() | ApproveStep():
-            return {name: text for name in ("task", "approve", "details") if (text := getattr(step, name, None))}
+            return {
+                name: text
+                for name in ("task", "approve", "details", "checklist")
+                if (text := getattr(step, name, None))
+            }
         case NotifyStep():
             return {"notify": step.notify}
         case SetStep():

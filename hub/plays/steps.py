@@ -23,7 +23,6 @@ from hub.kit.db import lock_all
 from hub.kit.paging import among
 from hub.kit.runtime import Kit
 from hub.plays import announcements
-from hub.plays.audience import accounts_of
 from hub.plays.budget import Wait
 from hub.plays.calls import Answer, Asking, Call, make, next_calls, note
 from hub.plays.closing import SWITCHED_OFF, OpenTasks, close_run
@@ -60,6 +59,7 @@ from hub.plays.step_kinds import (
     program,
 )
 from hub.plays.switches import states_of
+from hub.plays.together import together
 from hub.plays.ways import begin_wait, branch, leave_out
 
 THE_PLAY: Final = "play"
@@ -119,9 +119,8 @@ async def _together(kit: Kit, run_ids: Sequence[UUID], answers: Sequence[Answer]
             (row.run_id, row.index): row
             for row in (await session.execute(select(RunStep).where(among(RunStep.run_id, run_ids)))).scalars()
         }
-        held = await accounts_of(session, {run.account_id for run in runs.values()})
         await lock_all(session, "touches", _who_may_be_touched(runs.values(), steps))
-        async with announcements.gathered(session, now=now):
+        async with together(session, {run.account_id for run in runs.values()}, now=now):
             await note(session, runs, rows, [one for one in answers if one.call.run_id in runs], now=now)
             turns = dict.fromkeys(run_ids, Turn()) | _to_ask_again(runs, answers)
             paused = await _stopped(session, runs.values())
@@ -132,7 +131,6 @@ async def _together(kit: Kit, run_ids: Sequence[UUID], answers: Sequence[Answer]
             ]
             while going:
                 going = await _round(session, going, rows, steps, turns, now)
-        held.clear()  # until here the session had them for whoever asked
     return turns
 
 

@@ -6,7 +6,7 @@ run that has ended and of the holdout.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.blueprint.service import Blueprint
+from hub.health.remembering import with_asked
 from hub.health.waking import STILL
 from hub.kit import work
 from hub.kit.db import json_text
@@ -42,7 +43,7 @@ def moves_by_itself(blueprint: Blueprint, rule: Rule | None) -> bool:
 
 async def move_runs(session: AsyncSession, blueprint: Blueprint, frame: pl.DataFrame, now: datetime) -> frozenset[UUID]:
     """Look at the runs on the accounts of a batch; `frame` has a row for each account, with everything that a rule may
-    name. Returns the accounts on which a run asks for what moves by itself. At most five statements, whatever their
+    name. Returns the accounts on which a run asks for what moves by itself. At most six statements, whatever their
     number."""
     found = await session.execute(
         text(
@@ -59,11 +60,13 @@ async def move_runs(session: AsyncSession, blueprint: Blueprint, frame: pl.DataF
     if not rows:
         return frozenset()
     place = {UUID(account_id): nth for nth, account_id in enumerate(frame["account_id"])}
-    asked = _Asked(blueprint, frame)
+    plays = [kept(orjson.dumps(row.definition)) for row in rows]
+    rules = _readable(blueprint, {rule for play in plays for _, rule in play.rules()})
+    asked = _Asked(blueprint, await with_asked(session, frame, rules.values(), now), rules)
     ends, goes_on, reached = [], [], []
     restless: set[UUID] = set()
-    for row in rows:
-        play, nth = kept(orjson.dumps(row.definition)), place[row.account_id]
+    for row, play in zip(rows, plays, strict=True):
+        nth = place[row.account_id]
         if any(asked.moves(rule) for _, rule in play.rules()):
             restless.add(row.account_id)
         if row.seeks and play.goal is not None and asked.holds(play.goal.when, nth):
@@ -78,42 +81,39 @@ async def move_runs(session: AsyncSession, blueprint: Blueprint, frame: pl.DataF
     return frozenset(restless)
 
 
-class _Asked:
-    """Rules of runs, each held once against the whole batch. One that names what there is no more never holds."""
+def _readable(blueprint: Blueprint, texts: Collection[str]) -> dict[str, Rule]:
+    """The rules by their text; one that names what there is no more is left out."""
+    found = {}
+    for rule in sorted(texts):
+        try:
+            found[rule] = rule_of(blueprint, rule)
+        except Invalid as error:
+            log.warning("play.rule_cannot_be_asked", rule=rule, reason=error.message)
+    return found
 
-    def __init__(self, blueprint: Blueprint, frame: pl.DataFrame) -> None:
-        self._blueprint, self._frame = blueprint, frame
-        self._rules: dict[str, tuple[Rule, list[bool]] | None] = {}
+
+class _Asked:
+    """Rules of runs, each held once against the whole batch. One that cannot be read never holds."""
+
+    def __init__(self, blueprint: Blueprint, frame: pl.DataFrame, rules: Mapping[str, Rule]) -> None:
+        self._blueprint, self._frame, self._rules = blueprint, frame, rules
+        self._held: dict[str, list[bool]] = {}
 
     def holds(self, rule: str, nth: int) -> bool:
         """Whether a rule holds for the account of this row."""
-        known = self._asked(rule)
-        return known is not None and known[1][nth]
+        if rule not in self._rules:
+            return False
+        if rule not in self._held:
+            self._held[rule] = self._rules[rule].holds(self._frame).to_list()
+        return self._held[rule][nth]
 
     def moves(self, rule: str) -> bool:
         """Whether it names what time alone changes every day."""
-        known = self._asked(rule)
-        return known is not None and moves_by_itself(self._blueprint, known[0])
-
-    def _asked(self, rule: str) -> tuple[Rule, list[bool]] | None:
-        if rule not in self._rules:
-            try:
-                read = rule_of(self._blueprint, rule)
-            except Invalid as error:
-                log.warning("play.rule_cannot_be_asked", rule=rule, reason=error.message)
-                self._rules[rule] = None
-            else:
-                self._rules[rule] = read, read.holds(self._frame).to_list()
-        return self._rules[rule]
+        return moves_by_itself(self._blueprint, self._rules.get(rule))
 
     def because(self, rule: str, nth: int) -> dict[str, Any]:
         """The rule, and the values for which it holds."""
-        known = self._rules[rule]
-        return {
-            "rule": rule,
-            "holds": True,
-            "values": known[0].values(self._frame.row(nth, named=True)) if known else {},
-        }
+        return {"rule": rule, "holds": True, "values": self._rules[rule].values(self._frame.row(nth, named=True))}
 
 
 async def _write(

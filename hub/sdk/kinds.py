@@ -123,6 +123,7 @@ _BY_FLOW: dict[Flow, dict[str, str]] = {
         "notice.given": "A play told one of our own people something.",
         "task.created": "A task was given to somebody.",
         "task.completed": "A task was done.",
+        "task.escalated": "A task was late, and somebody else was told.",
         "feedback.recorded": "The customer said something.",
     },
 }

@@ -20,6 +20,7 @@ from hub.measures.section import Catalogue
 from hub.measures.usage import Usage
 from hub.plays.budget import ContactBudget
 from hub.plays.section import Plays
+from hub.plays.team import Team
 
 SECTIONS: Mapping[str, type[BaseModel]] = {
     "segments": Segments,
@@ -30,6 +31,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     "alerts": Alerts,
     "plays": Plays,
     "contact_budget": ContactBudget,
+    "team": Team,
     "digest": Digest,
 }
 """The sections of a blueprint, in the order in which a reader meets them."""
@@ -67,7 +69,8 @@ def checked(read_it: Callable[[], Document]) -> Document:
 
 def _plays(checked: Blueprint) -> Iterator[Problem]:
     plays = checked.section("plays", Plays)
-    for path, message in plays.problems(checked.section("alerts", Alerts), checked.section("journeys", Journeys)):
+    others = (checked.section("alerts", Alerts), checked.section("journeys", Journeys), checked.section("team", Team))
+    for path, message in plays.problems(*others):
         yield Problem(("plays", *path), message)
     yield from journeys.unreadable("plays", plays.rules(), journeys.known_names(checked))
 

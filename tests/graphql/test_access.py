@@ -87,6 +87,8 @@ MUTATIONS = {
     "alertAcknowledge": '{id: "alt_00000000000000000000000000000000"}',
     "alertResolve": '{id: "alt_00000000000000000000000000000000"}',
     "playStart": '{play: "win_back", account: "acc_00000000000000000000000000000000"}',
+    "taskComment": '{id: "tsk_00000000000000000000000000000000", body: "x"}',
+    "taskTick": '{id: "tsk_00000000000000000000000000000000", point: 0}',
     "taskComplete": '{id: "tsk_00000000000000000000000000000000"}',
     "feedbackRecord": '{account: "acc_00000000000000000000000000000000", text: "x", kind: PRAISE}',
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
+from hub.access.service import SYSTEM, Role, create_key
 from tests.graphql.conftest import Client
 from tests.graphql.test_mutations import do, global_id
 from tests.graphql.world import populate
@@ -74,3 +75,61 @@ async def test_a_play_says_whether_it_works(client: Client) -> None:
         "difference": None,
         "treated": {"accounts": 0},
     }
+
+
+async def test_my_day(client: Client) -> None:
+    """Whoever's key it is sees their own tasks by when they are due; a key that is nobody's is told what to do."""
+    async with client.kit.transaction() as session:
+        made = await create_key(
+            session, SYSTEM, "ada", Role.CSM, expires_in=None, owner="ada@hub.example", now=client.kit.clock.now()
+        )
+        await session.execute(text("UPDATE account SET owner = 'ada@hub.example'"))
+        await session.execute(
+            text(
+                "INSERT INTO task (id, account_id, title, owner, due_at, status, kind, created_at) "
+                "SELECT gen_random_uuid(), a.id, t.title, t.owner, now() + t.due, t.status, 'work', now() "
+                "FROM (SELECT id FROM account LIMIT 1) AS a, (VALUES "
+                "('late', 'ada@hub.example', interval '-1 day', 'open'), "
+                "('done', 'ada@hub.example', interval '-1 day', 'done'), "
+                "('soon', 'ada@hub.example', interval '3 days', 'open'), "
+                "('far', 'ada@hub.example', interval '300 days', 'open'), "
+                "('whose', NULL, interval '-1 day', 'open'), "
+                "('other', 'ben', interval '-1 day', 'open')) AS t(title, owner, due, status)"
+            )
+        )
+        await session.execute(text("DELETE FROM task WHERE run_id IS NOT NULL"))
+
+    async def titles(arguments: str) -> set[str]:
+        query = {"query": f"{{ tasks({arguments}) {{ nodes {{ title }} }} }}"}
+        headers = {"authorization": f"Bearer {made.secret}"}
+        found = (await client.http.post("/graphql", json=query, headers=headers)).json()
+        return {task["title"] for task in found["data"]["tasks"]["nodes"]}
+
+    assert await titles("assignee: ME, due: TODAY") == {"late"}
+    assert await titles('assignee: ME, due: OVERDUE, timeZone: "Pacific/Auckland"') == {"late"}
+    assert await titles("assignee: ME, due: WEEK") == {"late", "soon"}
+    assert await titles("assignee: ME, due: LATER") == {"far"}
+    assert await titles("assignee: NOBODY, due: TODAY") == {"whose"}
+    assert await titles("assignee: ME, filter: {status: [DONE]}") == {"done"}
+    refused = await client.answer("{ tasks(assignee: ME) { nodes { id } } }", role=Role.ADMIN)
+    assert "hub token create" in str(refused["errors"])
+    refused = await client.answer('{ tasks(due: TODAY, timeZone: "Mars/Base") { nodes { id } } }')
+    assert "There is no time zone 'Mars/Base'." in str(refused["errors"])
+
+
+async def test_a_task_is_talked_about_and_ticked_off(client: Client) -> None:
+    """Comments and points of the checklist stand with the task; a point that there is not is refused."""
+    point = '[{"text": "Read", "done_at": null, "done_by": null}]'
+    async with client.kit.transaction() as session:
+        await session.execute(text("UPDATE task SET checklist = CAST(:point AS jsonb)"), {"point": point})
+    said = await do(
+        client, "taskComment", "... on TaskCommented { task { comments { author body } } }", id=TASK, body="No answer."
+    )
+    assert said["task"]["comments"] == [{"author": "key:test-csm", "body": "No answer."}]
+    assert (await do(client, "taskComment", "", id=TASK, body=" "))["__typename"] == "InvalidInput"
+    assert (await do(client, "taskComplete", "", id=TASK))["__typename"] == "InvalidInput"
+    ticked = await do(client, "taskTick", "... on TaskTicked { task { checklist { text doneBy } } }", id=TASK, point=0)
+    assert ticked["task"]["checklist"] == [{"text": "Read", "doneBy": "key:test-csm"}]
+    assert (await do(client, "taskTick", "", id=TASK, point=1))["__typename"] == "InvalidInput"
+    done = await do(client, "taskComplete", "... on TaskCompleted { task { status } }", id=TASK, outcome="Spoke.")
+    assert done["task"]["status"] == "DONE"

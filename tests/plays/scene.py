@@ -76,11 +76,21 @@ AT_ANY_TIME = {
 
 
 async def apply(
-    kit: Kit, steps: Sequence[Mapping[str, Any]], budget: Mapping[str, Any] = AT_ANY_TIME, **more: Any
+    kit: Kit,
+    steps: Sequence[Mapping[str, Any]],
+    budget: Mapping[str, Any] = AT_ANY_TIME,
+    team: Mapping[str, str] | None = None,
+    **more: Any,
 ) -> None:
     """A blueprint with the play `win_back` of these steps; `more` are further plays."""
     plays = {"win_back": {"trigger": {"alert": "decline"}, "steps": list(steps)}, **more}
-    document = {"blueprint": 1, "name": "test", "plays": plays, "contact_budget": dict(budget)}
+    document = {
+        "blueprint": 1,
+        "name": "test",
+        "plays": plays,
+        "contact_budget": dict(budget),
+        "team": dict(team or {}),
+    }
     async with kit.transaction() as session:
         await blueprints.apply(session, document, "test", NOW)
 

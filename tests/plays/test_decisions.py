@@ -24,11 +24,11 @@ from hub.plays.decisions import (
     call_key,
     next_move,
     occurrence_of,
-    owner_of,
     settle,
 )
 from hub.plays.model import CallStatus, StepStatus
-from hub.plays.step_kinds import ActionStep, Audience, Step, TaskOwner, TaskStep, WaitStep
+from hub.plays.step_kinds import ActionStep, Audience, Step, TaskStep, WaitStep
+from hub.plays.team import Team
 from hub.plays.trigger_kinds import Trigger
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -144,5 +144,6 @@ def test_a_key_names_run_step_and_person() -> None:
 
 def test_a_task_goes_to_the_owner_of_the_account() -> None:
     """Without an owner it is anybody's."""
-    assert owner_of(TaskOwner.CSM, "sam") == "sam"
-    assert owner_of(TaskOwner.CSM, None) is None
+    team = Team({"manager": "kim"})
+    assert [team.who(role, "sam") for role in ("csm", "manager", "gone")] == ["sam", "kim", None]
+    assert team.who("csm", None) is None

@@ -12,6 +12,7 @@ from hub.health.section import Alerts
 from hub.journeys.section import Journeys
 from hub.plays.section import Level, Play, Plays
 from hub.plays.step_kinds import STEPS, ActionStep, TaskStep, WaitStep, kind_of, walk
+from hub.plays.team import Team
 from hub.plays.trigger_kinds import TRIGGERS, AlertOpened, BandChanged
 
 WIN_BACK: dict[str, Any] = {
@@ -107,7 +108,7 @@ def test_a_mistake_is_named(changes: dict[str, Any], complaint: str) -> None:
 )
 def test_a_text_names_a_person_only_where_the_play_is_for_one(step: dict[str, Any], key: str) -> None:
     """A play for the account has nobody to name; one that runs for each champion does."""
-    nothing = Alerts.model_validate({}), Journeys.model_validate({})
+    nothing = Alerts.model_validate({}), Journeys.model_validate({}), Team({})
     for_one = Plays.model_validate({"one": play(trigger={"by_hand": True}, steps=[step])})
     [(path, message)] = for_one.problems(*nothing)
     assert path == ("one", "steps", 0, key)
@@ -136,7 +137,8 @@ def test_a_trigger_names_what_exists(trigger: dict[str, Any], found: list[tuple[
     journeys = Journeys.model_validate({"smb": {"stages": {"onboarding": {"milestones": milestones}}}})
     plays = Plays.model_validate({"win_back": play(trigger=trigger)})
     assert [
-        (path, any(hint in message for _, hint in found)) for path, message in plays.problems(alerts, journeys)
+        (path, any(hint in message for _, hint in found))
+        for path, message in plays.problems(alerts, journeys, Team({}))
     ] == [(("win_back", "trigger", key), True) for key, _ in found]
 
 
@@ -190,7 +192,7 @@ def test_every_rule_of_a_play_is_known_with_its_place() -> None:
 
 def test_a_play_cannot_avoid_one_that_there_is_not() -> None:
     """`not_with` names plays of the document."""
-    nothing = Alerts.model_validate({}), Journeys.model_validate({})
+    nothing = Alerts.model_validate({}), Journeys.model_validate({}), Team({})
     by_hand = play(trigger={"by_hand": True})
     plays = Plays.model_validate({"one": by_hand | {"not_with": ["two", "onee"]}, "two": by_hand})
     assert list(plays.problems(*nothing)) == [(("one", "not_with", 1), "there is no play 'onee'; did you mean 'one'?")]

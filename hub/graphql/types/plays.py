@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import strawberry
 from strawberry.scalars import JSON
 
+from hub.access.service import Viewer
 from hub.graphql.context import Info
 from hub.graphql.declare import about, given, maybe, output, resolved, vocabulary
 from hub.graphql.types.node import Owned, several, texts
+from hub.kit.errors import Invalid
 from hub.kit.paging import Order
 from hub.plays import queries as plays
 from hub.plays.queries import RunStatus, StepStatus, TaskKind, TaskStatus
@@ -209,10 +212,35 @@ class Run(Owned):
 
 
 @output
+class ChecklistPoint:
+    """One point of a task's checklist."""
+
+    text: str = about("What is to be done.")
+    done_at: datetime | None = about("When it was ticked off; null while it is open.")
+    done_by: str | None = about("Who ticked it off; null while it is open.")
+
+
+@output
+class TaskComment:
+    """What somebody said about a task."""
+
+    author: str = about("Who said it.")
+    body: str = about("What they said.")
+    created_at: datetime = about("When.")
+
+    @classmethod
+    def all_of(cls, rows: list[plays.TaskComment] | None) -> list[TaskComment]:
+        """Comments as the API shows them."""
+        return [cls(author=row.author, body=row.body, created_at=row.created_at) for row in rows or ()]
+
+
+@output
 class Task(Owned):
     """Work for a person, from a play."""
 
+    key: strawberry.Private[UUID]
     run_key: strawberry.Private[UUID | None]
+    points: strawberry.Private[list[dict[str, Any]]]
     title: str = about("What is to be done, in one line.")
     details: str | None = about("More about it; null when the title says it all.")
     owner: str | None = about("Whose work it is; null when nobody is named.")
@@ -224,6 +252,25 @@ class Task(Owned):
     created_at: datetime = about("When it was given.")
     completed_at: datetime | None = about("When it ended; null while it is open.")
     completed_by: str | None = about("Who ended it; null while it is open.")
+    escalated_at: datetime | None = about("When somebody else was told that it is late; null when nobody was.")
+    escalated_to: str | None = about("Who was told that it is late; null when nobody was, or nobody has the role.")
+
+    @resolved
+    def checklist(self, info: Info) -> list[ChecklistPoint]:
+        """What belongs to it; `taskTick` ticks a point off."""
+        return [
+            ChecklistPoint(
+                text=point["text"],
+                done_at=datetime.fromisoformat(point["done_at"]) if point["done_at"] else None,
+                done_by=point["done_by"],
+            )
+            for point in self.points
+        ]
+
+    @resolved
+    def comments(self, info: Info) -> list[TaskComment]:
+        """What was said about it, the first at the head."""
+        return info.context.promise(TaskComment.all_of, plays.comments, self.key)
 
     @resolved
     def run(self, info: Info) -> Run | None:
@@ -255,7 +302,43 @@ class Task(Owned):
             created_at=row.created_at,
             completed_at=row.completed_at,
             completed_by=row.completed_by,
+            key=row.id,
+            points=row.checklist,
+            escalated_at=row.escalated_at,
+            escalated_to=(row.escalation or {}).get("who"),
         )
+
+
+class TaskAssignee(StrEnum):
+    """Whose tasks."""
+
+    ME = "me"
+    NOBODY = "nobody"
+
+
+vocabulary(
+    TaskAssignee,
+    ME="Those of the person whose key it is (`hub token create --owner`); refused for a key that is nobody's.",
+    NOBODY="Those that are nobody's.",
+)
+
+
+class TaskDue(StrEnum):
+    """Until when tasks are due; all but `LATER` leave out those that are not open."""
+
+    OVERDUE = "overdue"
+    TODAY = "today"
+    WEEK = "week"
+    LATER = "later"
+
+
+vocabulary(
+    TaskDue,
+    OVERDUE="Open, and should be done already.",
+    TODAY="Open, and due until the end of today, what is overdue included.",
+    WEEK="Open, and due until the end of the seventh day from today, what is overdue included.",
+    LATER="Due after the end of the seventh day from today.",
+)
 
 
 class TaskOrder(StrEnum):
@@ -283,8 +366,12 @@ class TaskFilter:
     """Which tasks. All that is given has to hold; an empty list restricts nothing."""
 
     status: list[TaskStatus] | None = maybe("With one of these statuses.")
+    kind: list[TaskKind] | None = maybe("Of one of these kinds.")
     owner: list[str] | None = maybe("Owned by one of these.")
+    play: list[str] | None = maybe("Given by one of these plays.")
+    due_from: datetime | None = maybe("Due at this time or later.")
     due_before: datetime | None = maybe("Due before this time.")
+    escalated: bool | None = maybe("Whether somebody was told that it is late.")
 
 
 WantedRuns = Annotated[RunFilter | None, strawberry.argument(description="Which runs; all when left out.")]
@@ -307,6 +394,46 @@ def wanted_tasks(wanted: TaskFilter | None) -> plays.TaskFilter:
         return plays.TaskFilter()
     return plays.TaskFilter(
         statuses=several(wanted.status, "filter", "status"),
+        kinds=several(wanted.kind, "filter", "kind"),
         owners=texts(wanted.owner, "filter", "owner"),
+        plays=texts(wanted.play, "filter", "play"),
+        due_from=wanted.due_from,
         due_before=wanted.due_before,
+        escalated=wanted.escalated,
+    )
+
+
+def my_tasks(
+    wanted: plays.TaskFilter,
+    assignee: TaskAssignee | None,
+    due: TaskDue | None,
+    time_zone: str,
+    viewer: Viewer,
+    now: datetime,
+) -> plays.TaskFilter:
+    """The filter, and whose tasks until when. Raises `Invalid` for a key that is nobody's, and an unknown zone."""
+    if assignee is TaskAssignee.ME:
+        if viewer.owner is None:
+            raise Invalid(
+                f"{viewer.actor} is nobody's key, so it has no tasks of its own.",
+                remedy="Ask with `filter: {owner: …}`, or with a key of a person: hub token create NAME --owner OWNER",
+                path=("assignee",),
+            )
+        wanted = replace(wanted, owners=(viewer.owner,))
+    elif assignee is TaskAssignee.NOBODY:
+        wanted = replace(wanted, unowned=True)
+    if due is None:
+        return wanted
+    try:
+        today = plays.end_of_day(now, time_zone)
+    except (KeyError, ValueError):
+        raise Invalid(f"There is no time zone {time_zone!r}.", path=("timeZone",)) from None
+    week = today + timedelta(days=6)
+    if due is TaskDue.LATER:
+        return replace(wanted, due_from=max(week, wanted.due_from or week))
+    until = {TaskDue.OVERDUE: now, TaskDue.TODAY: today, TaskDue.WEEK: week}[due]
+    return replace(
+        wanted,
+        statuses=wanted.statuses or (TaskStatus.OPEN,),
+        due_before=min(until, wanted.due_before or until),
     )

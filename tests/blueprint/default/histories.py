@@ -46,6 +46,16 @@ def ticket(number: int, state: str = "open", days_ago: float = 2) -> Said:
     return Said(kind, days_ago, subject=("ticket", str(number), state))
 
 
+def rated(score: float, days_ago: float) -> Said:
+    """Somebody said how likely they are to recommend us."""
+    return Said("survey.answered", days_ago, value=score, attributes={"survey": "nps"})
+
+
+def as_ever(days_ago: float) -> tuple[Said, ...]:
+    """A month like the one before it."""
+    return (used(8, days_ago, 5), read(3, days_ago))
+
+
 BIG = Said("account.identified", 500, 0, attributes={"employees": 500})
 SIGNED = Said("contract.signed", 130, 0)
 KICKOFF = met("kickoff", 120)
@@ -187,6 +197,13 @@ ALERTS: dict[str, Case] = {
     ),
     "first_90_days_at_risk": Case((pays(), used(1, 35)), (pays(), used(1, 35)), known_for=90, known_for_not=90.5),
     "implementation_late": Case(IN_IMPLEMENTATION, IN_IMPLEMENTATION, known_for=130, looks=(91,), looks_not=(90,)),
+    # Promoters who stay friendly are nine points less; who has become a detractor is ten.
+    "score_drop": Case(
+        (pays(), *as_ever(61), *as_ever(31), *as_ever(1), rated(10, 31), rated(5, 1)),
+        (pays(), *as_ever(61), *as_ever(31), *as_ever(1), rated(10, 31), rated(6, 1)),
+        known_for=300,
+        looks=(30,),
+    ),
     "renewal_at_risk": Case((pays(renews_in=90), used(1, 35)), (pays(renews_in=91), used(1, 35)), known_for=300),
 }
-"""By rule; `score_drop` looks at scores of old and has a test of its own."""
+"""By rule."""

@@ -38,6 +38,7 @@ class Said:
     role: PersonRole | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
     subject: tuple[str, str, str] | None = None
+    value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ class DefaultWorld(World):
                 flow="operational_execution",
                 people=[UUID(int=first + nth) for nth in range(said.people)],
                 attributes=dict(said.attributes),
+                value=said.value,
                 subject_type=type_,
                 subject_id=id_,
                 subject_state=state,

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from hub.graphql.compiled.errors import Unplanned
 from hub.graphql.compiled.forms import Arguments, Bound, Made, Many, One, everywhere, global_id, paged, shape, whole
 from hub.graphql.compiled.rooms.owned import account_at
 from hub.graphql.compiled.rooms.pages import few, page_of
@@ -38,6 +39,7 @@ def declare() -> None:
         id=global_id("tsk", TASK.id),
         account=account_at(TASK.account_id),
         run=One(key=TASK.run_id, at=RUN.id),
+        escalated_to=Made(_escalated_to, (TASK.escalation,)),
         overdue=Made(_overdue, (TASK.status, TASK.due_at), now=True),
     )
 
@@ -63,7 +65,9 @@ def tasks_of(given: Arguments) -> Bound:
 
 
 def all_tasks(given: Arguments) -> Bound:
-    """A page of the tasks about all accounts."""
+    """A page of the tasks about all accounts. Whose, and until which midnight, the resolvers find out."""
+    if given.get("assignee") is not None or given.get("due") is not None:
+        raise Unplanned("whose tasks, and until when, depends on who asks and when")
     wanted, order = wanted_tasks(given.get("filter")), TASK_ORDERS[given.get("order_by", TaskOrder.DUE)]
     return paged(everywhere(plays.select_tasks(wanted)), order, page_of(order, given))
 
@@ -79,6 +83,10 @@ def _steps_of(given: Arguments) -> Bound:
 
 def _ending(ending: dict[str, Any] | None) -> dict[str, Any] | None:
     return ending or None
+
+
+def _escalated_to(escalation: dict[str, Any] | None) -> str | None:
+    return (escalation or {}).get("who")
 
 
 def _overdue(status: str, due_at: datetime | None, now: datetime) -> bool:
