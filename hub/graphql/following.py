@@ -32,7 +32,10 @@ ALERTS: Final = (
     *("alert.resolved", "alert.rearmed"),
 )
 RUNS: Final = ("run.started", "run.advanced", "run.ended", "run.held_out")
-TASKS: Final = ("task.created", "task.completed")
+TASKS: Final = (
+    *("task.created", "task.assigned", "task.commented", "task.ticked", "task.reminded", "task.escalated"),
+    "task.completed",
+)
 
 OfAccount = Annotated[strawberry.ID | None, argument("Only of this account; of all when left out.")]
 Behind = Annotated[
@@ -117,7 +120,7 @@ class FollowingSubscription:
     async def task_changed(
         self, info: Info, account: OfAccount = None, after: Behind = None
     ) -> AsyncGenerator[TaskChange, None]:
-        """Tasks that are given or done. Ends with CURSOR_EXPIRED when `after` is too old."""
+        """Tasks that are given, worked on, late or done. Ends with CURSOR_EXPIRED when `after` is too old."""
         async with aclosing(_followed(info.context, TASKS, account, after)) as changes:
             async for fact in changes:
                 yield TaskChange(**_shown(fact, "task_id"))
