@@ -11,13 +11,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from hub.access.service import Role, Viewer
-from hub.accounts.model import Account, Person, SourcePerson
+from hub.accounts.model import Account, AccountKey, Person, SourceAccount, SourcePerson
 from hub.kit.paging import AnySelect, Order, Page, Slice, among, read_pages
 
 __all__ = ["READERS", "Account", "PeopleFilter", "Person", "SourcePerson", "select_people"]
 
 READERS = (Role.CSM, Role.VIEWER)
 """Who may see accounts and everything about them. Marketing sees references alone, ingest nothing."""
+
+EXTERNAL = "external:"
+"""How the kinds of keys begin that are a vendor's own ids."""
 
 PEOPLE = Order("people", Person.first_seen_at, Person.id)
 
@@ -43,6 +46,22 @@ async def accounts(session: AsyncSession, viewer: Viewer, ids: Sequence[UUID]) -
     )
     found = select(chain.c.asked, Account).join(Account, Account.id == chain.c.id).where(chain.c.merged_into.is_(None))
     return dict((await session.execute(found)).all())
+
+
+async def ids_at_vendors(session: AsyncSession, viewer: Viewer, ids: Sequence[UUID]) -> dict[UUID, dict[str, str]]:
+    """By which id each vendor knows an account (`salesforce.account`: `001…`); of several the one last told of."""
+    viewer.require(*READERS)
+    found = await session.execute(
+        select(SourceAccount.account_id, AccountKey.kind, AccountKey.value)
+        .join(SourceAccount, SourceAccount.id == AccountKey.source_account_id)
+        .where(among(SourceAccount.account_id, ids), AccountKey.relation == "is", AccountKey.kind.startswith(EXTERNAL))
+        .order_by(SourceAccount.profile_at.asc().nulls_first(), AccountKey.asserted_at, AccountKey.value)
+    )
+    known: dict[UUID, dict[str, str]] = {}
+    for account_id, kind, value in found:
+        if account_id is not None:
+            known.setdefault(account_id, {})[kind.removeprefix(EXTERNAL)] = value
+    return known
 
 
 async def people(session: AsyncSession, viewer: Viewer, ids: Sequence[UUID]) -> dict[UUID, Person]:

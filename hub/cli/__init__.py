@@ -27,6 +27,7 @@ COMMANDS = {
     "health": "hub.cli.health:app",
     "alerts": "hub.cli.alerts:app",
     "watch": "hub.cli.watch:app",
+    "play": "hub.cli.plays:app",
     "plugin": "hub.cli.plugin:app",
     "blueprint": "hub.cli.blueprint:app",
     "schema": "hub.cli.schema:app",

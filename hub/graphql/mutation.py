@@ -18,6 +18,7 @@ from hub.graphql.ids import Prefix
 from hub.graphql.playing import PlayMutations
 from hub.graphql.refusals import InvalidInput, NotAllowed, NotFound
 from hub.graphql.saving import SavingMutations
+from hub.graphql.switching import SwitchMutations
 from hub.graphql.types.feedback import Feedback
 
 
@@ -49,7 +50,7 @@ FeedbackRecordResult = Annotated[
 
 
 @output
-class Mutation(AlertMutations, BlueprintMutation, ErasureMutations, PlayMutations, SavingMutations):
+class Mutation(AlertMutations, BlueprintMutation, ErasureMutations, PlayMutations, SavingMutations, SwitchMutations):
     """Everything that can be done. Several in one request are done one after the other, each in its own transaction."""
 
     @mutation

@@ -91,15 +91,16 @@ DECIDED: Final[tuple[tuple[Roles, Mapping[str, str]], ...]] = (
             "Money": "amountMinor currency exponent formatted",
             "Owned": "id account",
             "Person": "id name email role title timeZone doNotContact firstSeenAt erasedAt account",
-            "Play": "name description enabled level trigger steps effect",
+            "Play": "name description enabled level trigger steps effect state",
             "PlayEffect": "treated heldOut difference low high verdict needed",
             "PlaySide": "accounts reached",
             "PlayStep": "kind name",
-            "Query": "account accounts alerts blueprint blueprints feedback plays runs "
+            "PlayWords": "step kind name recipient texts problem",
+            "Query": "account accounts alerts blueprint blueprints feedback playPreview plays runs "
             "search segmentHealth tasks watchList",
             "Risk": "alerts watch",
             "Run": "id account play occurrence status holdout trigger blueprintVersion ending goalBy goalReachedAt "
-            "startedAt updatedAt endedAt steps",
+            "startedAt updatedAt endedAt steps depth person",
             "RunStep": "index kind name status attempts result problem startedAt finishedAt dueAt",
             "Score": "id asOf knownAt points microPoints band computedBand coverage segment stage profile "
             "blueprintVersion indicators caps",
@@ -139,10 +140,17 @@ DECIDED: Final[tuple[tuple[Roles, Mapping[str, str]], ...]] = (
             "alertAcknowledge alertAssign alertRearm alertResolve alertSnooze "
             "alertsAcknowledge alertsAssign alertsRearm alertsResolve alertsSnooze "
             "approvalDecide bandOverride bandRestore feedbackRecord "
-            "playStart runCancel runRetry runSkip taskAssign taskComment taskComplete taskTick "
+            "playStart playStartMany runCancel runPause runRepeat runResume runRetry runSkip "
+            "taskAssign taskComment taskComplete taskTick "
             "watchAdd watchAssign watchMove watchPlan",
+            "PlayReach": "accounts underWay people first",
             "PlayStarted": "run runs",
+            "PlayStartedOnMany": "accounts",
+            "Query": "playReach",
             "RunCanceled": "run",
+            "RunPaused": "run",
+            "RunRepeated": "run",
+            "RunResumed": "run",
             "RunRetried": "run",
             "RunSkipped": "run",
             "TaskAssigned": "task",
@@ -178,10 +186,16 @@ DECIDED: Final[tuple[tuple[Roles, Mapping[str, str]], ...]] = (
             "BlueprintPlanned": "version changes accounts moved stages bands first",
             "BlueprintProblem": "file line column path message",
             "InstalledConnector": "id name connector tenant status problem createdAt streams quarantined",
-            "Mutation": "blueprintApply blueprintCheck blueprintPlan personErase",
+            "Mutation": "blueprintApply blueprintCheck blueprintPlan personErase "
+            "playPause playResume playSimulate playSwitchOff playSwitchOn",
             "PersonEraseRequested": "doneAt requestedAt",
             "PlannedCount": "before after accounts",
             "PlannedMove": "before after account",
+            "PlaySimulated": "since until accounts totals leftOut runs",
+            "PlaySwitched": "play moved",
+            "SimulatedCount": "what times",
+            "SimulatedRun": "account accountId person at trigger heldOut ended said",
+            "SimulatedWords": "at outcome why words",
             "QuarantinedRecord": "id stage stream recordId reason firstSeenAt lastSeenAt attempts resolvedAt "
             "connection",
             "Query": "auditLog connections quarantine",

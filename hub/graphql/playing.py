@@ -65,7 +65,7 @@ class RunRetried:
 
 @given
 class RunSkipInput:
-    """Which held run is to go on without the step at which it is held."""
+    """Which run is to go on without the step at which it stands."""
 
     id: strawberry.ID = about("The run.")
 
@@ -239,7 +239,7 @@ class PlayMutations:
         info: Info,
         input: Annotated[RunSkipInput, argument("Which run.")],  # noqa: A002  # its name in the schema
     ) -> RunSkipResult:
-        """Have a held run go on without the step at which it is held. For csm and admin."""
+        """Have a run go on without the step at which it stands: held, waiting or not begun. For csm and admin."""
         run_id = ids.read(Prefix.RUN, input.id)
         async with info.context.writing() as session:
             run = await plays.skip_step(session, info.context.viewer, run_id, now=info.context.now)

@@ -19,6 +19,7 @@ from hub.graphql.declare import about, argument, output, resolved, vocabulary
 from hub.graphql.finding import FindingQuery
 from hub.graphql.ids import Prefix
 from hub.graphql.paging import After, Before, Connection, First, Last, asked_page, connected, connection
+from hub.graphql.switching import PlayQuery
 from hub.graphql.types.accounts import Account
 from hub.graphql.types.alerts import Alert, WantedAlerts, WantedWatches, WatchEntry, wanted_alerts, wanted_watches
 from hub.graphql.types.connections import (
@@ -112,7 +113,7 @@ def node_of(context: Context, id_: str) -> Any:
 
 
 @output
-class Query(BlueprintQuery, FindingQuery):
+class Query(BlueprintQuery, FindingQuery, PlayQuery):
     """Everything that can be read."""
 
     @resolved

@@ -15,11 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.blueprint.service import Blueprint
 from hub.health.rating import in_points, judged, profile_names
+from hub.health.remembering import WINDOWS, change_name
 from hub.health.rules import ReadyProfile, ready
-from hub.health.scoring import totals
+from hub.health.scoring import MICRO, totals
 from hub.health.section import Profiles
 from hub.health.vocabulary import Band
 from hub.journeys import service as journeys
+from hub.journeys.rules import known_names
+from hub.measures.division import quotient
 from hub.measures.service import Catalogue, series
 
 DAILY: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -51,18 +54,55 @@ async def daily(
     those of a replay where it noted none. Cost: four statements and one for each batch of replayed accounts, memory for
     accounts × days × measures.
     """
+    found = await _worked_out(session, blueprint, account_ids, first=first, days=days, known_at=known_at)
+    return pl.DataFrame(schema=DAILY) if found.is_empty() else found.select(*DAILY).sort("account_id", "as_of")
+
+
+async def days_known(
+    session: AsyncSession,
+    blueprint: Blueprint,
+    account_ids: Sequence[UUID],
+    *,
+    first: datetime,
+    days: int,
+) -> pl.DataFrame:
+    """The days of `daily` with everything that a rule may name: measures, facts, the score that each day gave (in
+    points) and how it had changed. Days before an account was first seen are left out."""
+    found = await _worked_out(session, blueprint, account_ids, first=first, days=days)
+    if found.is_empty():
+        return pl.DataFrame(schema={**dict.fromkeys(sorted(known_names(blueprint)), pl.String), **DAILY})
+    found = found.sort("account_id", "as_of")
+    found = found.with_columns(in_points(found["micro_points"]))
+    changes = (
+        quotient((pl.col("micro_points") - pl.col("micro_points").shift(span)).over("account_id"), float(MICRO)).alias(
+            change_name(span)
+        )
+        for span in WINDOWS
+    )
+    return found.with_columns(changes).filter(pl.col("days_known") > 0)
+
+
+async def _worked_out(
+    session: AsyncSession,
+    blueprint: Blueprint,
+    account_ids: Sequence[UUID],
+    *,
+    first: datetime,
+    days: int,
+    known_at: datetime | None = None,
+) -> pl.DataFrame:
+    """The days one behind the other, each with everything that was known; `score` is that of the day before."""
     catalogue = blueprint.section("measures", Catalogue)
     measures = await series(session, catalogue, account_ids, first=first, days=days, known_at=known_at)
     if measures.is_empty():
-        return pl.DataFrame(schema=DAILY)
+        return measures
     frame = await journeys.placed_daily(session, blueprint, measures, known_at)
     # Days one behind the other, each with the same accounts in the same order.
     frame = frame.sort("as_of", "account_id")
     names = profile_names(frame, blueprint.section("profiles", Profiles))
     frame = frame.with_columns(names.alias("profile"))
     scored = _scored(frame, ready(blueprint).profiles)
-    found = _day_by_day(frame.hstack(scored), ready(blueprint).profiles, days)
-    return found.select(*DAILY).sort("account_id", "as_of")
+    return _day_by_day(frame.hstack(scored), ready(blueprint).profiles, days)
 
 
 def _scored(frame: pl.DataFrame, profiles: Mapping[str, ReadyProfile]) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, false, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, false, func, not_, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.access.service import Viewer
@@ -247,6 +247,11 @@ async def overrides(session: AsyncSession, viewer: Viewer, account_ids: Sequence
         select(BandOverride).where(among(BandOverride.account_id, account_ids), BandOverride.ended_at.is_(None))
     )
     return {override.account_id: override for override in found.scalars()}
+
+
+def chosen(wanted: AccountFilter) -> Select[UUID]:
+    """The ids of the accounts that the filter leaves, for a statement to go on with."""
+    return _portfolio(select(Account.id), wanted)
 
 
 def select_portfolio(wanted: AccountFilter) -> AnySelect:

@@ -31,6 +31,7 @@ from hub.plays.decisions import (
     nobody_reached,
     settle,
 )
+from hub.plays.facts import facts_of, speaks_of
 from hub.plays.model import CallStatus, Run, RunStep, StepCall, StepStatus
 from hub.plays.step_kinds import ActionStep
 from hub.plays.templates import render
@@ -76,7 +77,7 @@ async def next_calls(
     """The calls that each run may make now; or, when all that are left wait for the contact budget, until when. A run
     that has none left has its step settled, and is left out.
 
-    The caller holds the lock `touches` of every account. At most ten statements, whatever the number of runs.
+    The caller holds the lock `touches` of every account. At most twelve statements, whatever the number of runs.
     """
     await _write_calls(session, [one for one in asking if one.row.status == StepStatus.PENDING], now)
     written = [one for one in asking if one.row.status == StepStatus.WAITING]
@@ -120,12 +121,13 @@ async def _write_calls(session: AsyncSession, asking: Sequence[Asking], now: dat
         session,
         {accounts[one.run.id].id for one in asking if one.step.to is not None or one.run.person_id is not None},
     )
+    facts = await facts_of(session, {accounts[one.run.id].id for one in asking if speaks_of(one.step.input)})
     rows = []
     for one in asking:
         account = accounts[one.run.id]
         one.row.started_at = now
         try:
-            calls, problem = _inputs(one, account, people.get(account.id, ()))
+            calls, problem = _inputs(one, account, people.get(account.id, ()), facts.get(account.id, {}))
         except HubError as error:
             one.row.status, one.row.problem, one.row.finished_at = StepStatus.FAILED, str(error), now
             continue
@@ -150,24 +152,29 @@ async def _write_calls(session: AsyncSession, asking: Sequence[Asking], now: dat
 
 
 def _inputs(
-    one: Asking, account: Account, at_account: Sequence[Somebody]
+    one: Asking, account: Account, at_account: Sequence[Somebody], facts: Mapping[str, Any]
 ) -> tuple[list[tuple[UUID | None, dict[str, Any]]], str | None]:
     """What the action is given for each person it reaches (or once), and, when that is nobody, why."""
     run, step = one.run, one.step
     declared = declared_action(step)
     if step.to is None:
         subject = next((person for person in at_account if person.id == run.person_id), None)
-        return [(None, render(step.input, names_for(run, account, subject)))], None
+        return [(None, render(step.input, _names(run, account, subject, facts)))], None
     people = [person for person in addressed(step.to, at_account) if run.person_id in (None, person.id)]
     if not people:
         return [], nobody_addressed(step.to)
     fields = declared.input.model_fields
     reached = [(person, address(person, fields, step.input)) for person in people]
     return [
-        (person.id, render(step.input, names_for(run, account, person)) | where)
+        (person.id, render(step.input, _names(run, account, person, facts)) | where)
         for person, where in reached
         if where is not None
     ], nobody_reached(len(people), fields, step.input)
+
+
+def _names(run: Run, account: Account, person: Somebody | None, facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    names = names_for(run, account, person)
+    return {**names, "account": {**names["account"], **facts}}
 
 
 async def _calls_of(

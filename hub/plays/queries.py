@@ -16,9 +16,21 @@ from hub.accounts.queries import READERS
 from hub.blueprint import service as blueprint
 from hub.kit.paging import AnySelect, Order, Page, Slice, among, read_page, read_pages
 from hub.plays.effect import Effect, Verdict, effects_of
-from hub.plays.model import Run, RunStatus, RunStep, StepStatus, Task, TaskComment, TaskKind, TaskStatus
+from hub.plays.enrolling import definition_of
+from hub.plays.model import (
+    Run,
+    RunStatus,
+    RunStep,
+    StepStatus,
+    SwitchState,
+    Task,
+    TaskComment,
+    TaskKind,
+    TaskStatus,
+)
 from hub.plays.section import Level, Play, Plays
 from hub.plays.step_kinds import kind_of
+from hub.plays.switches import switches
 
 __all__ = [
     "BY_AGE",
@@ -32,6 +44,7 @@ __all__ = [
     "RunStatus",
     "RunStep",
     "StepStatus",
+    "SwitchState",
     "Task",
     "TaskComment",
     "TaskFilter",
@@ -72,6 +85,19 @@ class TaskFilter:
     due_before: datetime | None = None
     escalated: bool | None = None
     unowned: bool = False
+
+
+async def play(session: AsyncSession, viewer: Viewer, name: str) -> Play:
+    """The play of that name. Raises `NotFound`."""
+    viewer.require(*READERS)
+    return definition_of(await blueprint.current(session), name)
+
+
+async def play_states(session: AsyncSession, viewer: Viewer, plays: Sequence[str]) -> dict[str, SwitchState]:
+    """Whether each of these plays is on, paused or off."""
+    viewer.require(*READERS)
+    said = await switches(session, plays)
+    return {name: SwitchState(said[name].state) if name in said else SwitchState.ON for name in plays}
 
 
 async def plays(session: AsyncSession, viewer: Viewer) -> dict[str, Play]:

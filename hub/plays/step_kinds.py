@@ -51,7 +51,7 @@ class ActionStep(Fallible):
 
     @model_validator(mode="after")
     def _texts_are_templates(self) -> ActionStep:
-        check_template(self.input)
+        check_template(self.input, facts=True)
         return self
 
     @property

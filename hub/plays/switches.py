@@ -11,12 +11,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hub.kit.db import json_text
 from hub.kit.paging import among
-from hub.plays.model import CollectedStart, PlaySwitch, SwitchState
+from hub.plays.model import PlaySwitch, SwitchState
 from hub.plays.trigger_kinds import Existing
 
 
@@ -57,11 +57,29 @@ async def put_aside(
     session: AsyncSession, play: str, account_id: UUID, occurrence: str, trigger: Mapping[str, Any], now: datetime
 ) -> None:
     """Keep a start for when the play goes on; the same occurrence is kept once."""
-    row = {
-        "play": play,
-        "account_id": account_id,
-        "occurrence": occurrence,
-        "trigger": dict(trigger),
-        "collected_at": now,
-    }
-    await session.execute(upsert(CollectedStart).values(row).on_conflict_do_nothing())
+    await put_many_aside(session, play, [account_id], occurrence, trigger, now)
+
+
+async def put_many_aside(
+    session: AsyncSession,
+    play: str,
+    account_ids: Sequence[UUID],
+    occurrence: str,
+    trigger: Mapping[str, Any],
+    now: datetime,
+) -> None:
+    """Keep the same start for many accounts. One statement."""
+    await session.execute(
+        text(
+            "INSERT INTO collected_start (play, account_id, occurrence, trigger, collected_at) "
+            "SELECT :play, id, :occurrence, CAST(:trigger AS jsonb), :now FROM unnest(CAST(:ids AS uuid[])) AS id "
+            "ORDER BY id ON CONFLICT DO NOTHING"
+        ),
+        {
+            "play": play,
+            "occurrence": occurrence,
+            "trigger": json_text(dict(trigger)),
+            "now": now,
+            "ids": list(account_ids),
+        },
+    )

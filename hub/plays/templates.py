@@ -89,10 +89,10 @@ def render(value: Any, names: Mapping[str, Any]) -> Any:
     return _render(value, {name: _readable(known) for name, known in names.items()}, ())
 
 
-def check_template(value: Any, *, person: bool = True) -> None:
+def check_template(value: Any, *, person: bool = True, facts: bool = False) -> None:
     """Raises `ValueError` where a template in the JSON value could not be filled in for some account or person.
 
-    `person`: whether a step of this kind is about one person.
+    `person`: whether a step of this kind is about one person. `facts`: whether it may speak of what `facts` knows.
     """
     examples = {name: example for name, example in EXAMPLES.items() if person or name != "person"}
     sparse = {
@@ -100,8 +100,10 @@ def check_template(value: Any, *, person: bool = True) -> None:
         for name, example in examples.items()
     }
     try:
-        for names in (examples, sparse):
-            render(value, {**names, "trigger": ChainableUndefined()})
+        for names, score in ((examples, 82.5), (sparse, None)):
+            known = {"external": ChainableUndefined(), "health": {"band": "green", "score": score}} if facts else {}
+            account = {**names["account"], **known}
+            render(value, {**names, "account": account, "trigger": ChainableUndefined()})
     except Invalid as error:
         raise ValueError(error.message) from None
 

@@ -20,6 +20,7 @@ from .scene import CALL, NOW, SEND, Somebody, add_account, apply, count, drain, 
 from .vendor import Loft
 
 CSM = Viewer("key:sam", Role.CSM)
+ADMIN = Viewer("key:ops", Role.ADMIN)
 LATER = {"wait": "1d"}
 
 
@@ -32,12 +33,12 @@ async def alerted(kit: Kit, account: UUID, nth: int) -> None:
 
 async def pause(kit: Kit) -> None:
     async with kit.transaction() as session:
-        await service.pause_play(session, CSM, "win_back", now=kit.clock.now())
+        await service.pause_play(session, ADMIN, "win_back", now=kit.clock.now())
 
 
 async def resume(kit: Kit) -> int:
     async with kit.transaction() as session:
-        switched = await service.resume_play(session, CSM, "win_back", now=kit.clock.now())
+        switched = await service.resume_play(session, ADMIN, "win_back", now=kit.clock.now())
     await begin(kit)
     return switched.moved
 
@@ -50,12 +51,12 @@ async def begin(kit: Kit) -> None:
 
 async def off(kit: Kit, open_tasks: OpenTasks = OpenTasks.CLOSE) -> int:
     async with kit.transaction() as session:
-        return (await service.switch_off(session, CSM, "win_back", open_tasks, now=kit.clock.now())).moved
+        return (await service.switch_off(session, ADMIN, "win_back", open_tasks, now=kit.clock.now())).moved
 
 
 async def on(kit: Kit, existing: Existing, play: str = "win_back") -> int:
     async with kit.transaction() as session:
-        moved = (await service.switch_on(session, CSM, play, existing, now=kit.clock.now())).moved
+        moved = (await service.switch_on(session, ADMIN, play, existing, now=kit.clock.now())).moved
     await begin(kit)
     return moved
 
@@ -156,7 +157,7 @@ async def test_whoever_switches_a_play_on_says_what_becomes_of_those_who_are_the
 
 
 async def test_a_switch_says_why_it_does_not_move(still: Kit) -> None:
-    """What is not paused cannot go on, and a viewer switches nothing."""
+    """What is not paused cannot go on, and it takes an admin."""
     await apply(still, [CALL], idle={"trigger": {"by_hand": True}, "steps": [CALL], "enabled": False})
     with pytest.raises(Invalid, match="is on, so it cannot be resumed"):
         await resume(still)
@@ -168,9 +169,9 @@ async def test_a_switch_says_why_it_does_not_move(still: Kit) -> None:
         await on(still, Existing.SKIP, "idle")
     with pytest.raises(NotAllowed):
         async with still.transaction() as session:
-            await service.switch_off(session, Viewer("key:screen", Role.VIEWER), "win_back", OpenTasks.LEAVE, now=NOW)
+            await service.switch_off(session, CSM, "win_back", OpenTasks.LEAVE, now=NOW)
     async with still.transaction() as session:
-        assert (await service.resume_play(session, CSM, "win_back", now=NOW)).state is SwitchState.ON
+        assert (await service.resume_play(session, ADMIN, "win_back", now=NOW)).state is SwitchState.ON
 
 
 async def test_a_run_stands_until_it_is_resumed(still: Kit, clock: FrozenClock, vendor: Loft) -> None:

@@ -12,9 +12,11 @@ import strawberry
 from strawberry.scalars import JSON
 
 from hub.access.service import Viewer
+from hub.accounts import queries as accounts
 from hub.graphql.context import Info
 from hub.graphql.declare import about, given, maybe, output, resolved, vocabulary
 from hub.graphql.types.node import Owned, several, texts
+from hub.graphql.types.people import Person
 from hub.kit.errors import Invalid
 from hub.kit.paging import Order
 from hub.plays import queries as plays
@@ -28,6 +30,12 @@ vocabulary(
     DONE="All steps are through.",
     CANCELED="Somebody ended it.",
     HOLDOUT="The account was left out, so that others can be compared with it: nothing happens.",
+)
+vocabulary(
+    plays.SwitchState,
+    ON="It starts and sends.",
+    PAUSED="It starts and sends nothing, and keeps what would have started it.",
+    OFF="It starts nothing.",
 )
 vocabulary(
     StepStatus,
@@ -112,6 +120,11 @@ class Play:
     steps: list[PlayStep] = about("What it does, in order; those inside branches are left out.")
 
     @resolved
+    def state(self, info: Info) -> plays.SwitchState:
+        """Whether it runs, or somebody paused it or switched it off."""
+        return info.context.promise(plays.SwitchState, plays.play_states, self.name)
+
+    @resolved
     def effect(self, info: Info) -> PlayEffect:
         """Whether it works, against the accounts that are left out of it."""
         return info.context.promise(PlayEffect.of, plays.effects, self.name, info.context.now)
@@ -171,18 +184,27 @@ class Run(Owned):
     """A play on one account. A play runs once for each occurrence of its trigger."""
 
     key: strawberry.Private[UUID]
+    person_key: strawberry.Private[UUID | None]
     play: str = about("The play's name in the blueprint.")
     occurrence: str = about("What started it, as the text that tells it from any other start.")
     status: RunStatus = about("Where it is in its life.")
     holdout: bool = about("Whether the account was held out: nothing is done, for comparison.")
     trigger: JSON = about("The fact that started it, or who did.")
     blueprint_version: int = about("The version of the blueprint whose play it is.")
+    depth: int = about("How many runs stand before it in a chain of plays that start each other.")
     ending: JSON | None = about("Why it ends, or ended, before its last step; null when it does not.")
     goal_by: datetime | None = about("Until when its goal counts; null when it has none.")
     goal_reached_at: datetime | None = about("When its goal was seen to be reached in time; null when it was not.")
     started_at: datetime = about("When it started.")
     updated_at: datetime = about("When something in it last changed.")
     ended_at: datetime | None = about("When it ended; null while it is under way.")
+
+    @resolved
+    def person(self, info: Info) -> Person | None:
+        """Whom it is for; null when it is for the account."""
+        if self.person_key is None:
+            return None
+        return info.context.promise(Person.of, accounts.people, self.person_key)
 
     @resolved
     def steps(self, info: Info) -> list[RunStep]:
@@ -196,12 +218,14 @@ class Run(Owned):
             id=strawberry.ID(f"run_{row.id.hex}"),
             account_key=row.account_id,
             key=row.id,
+            person_key=row.person_id,
             play=row.play,
             occurrence=row.occurrence,
             status=RunStatus(row.status),
             holdout=row.holdout,
             trigger=JSON(row.trigger),
             blueprint_version=row.blueprint_version,
+            depth=row.depth,
             ending=JSON(row.ending) if row.ending else None,
             goal_by=row.goal_by,
             goal_reached_at=row.goal_reached_at,

@@ -253,7 +253,9 @@ class Salesforce(sdk.Connector[SalesforceConfig]):
             raise Rejected(f"Only custom fields (…__c) are written; {', '.join(standard)} are Salesforce's own.")
         name = "" if update.external_field == "Id" else f"/{update.external_field}"
         path = f"/sobjects/{update.object}{name}/{quote(update.external_id, safe='')}"
-        answer = await self.rest.send("PATCH", path, json=update.fields)
+        # To Salesforce nothing is null; a text from a template can only be empty.
+        fields = {name: None if value == "" else value for name, value in update.fields.items()}
+        answer = await self.rest.send("PATCH", path, json=fields)
         if answer.status_code == 300:
             raise Rejected(f"Several records have the external id {update.external_id!r}.")
         return FieldsUpdated(external_id=update.external_id, created=answer.status_code == 201)
