@@ -32,6 +32,11 @@ async def start_plays(session: AsyncSession, fact: Fact, now: datetime) -> None:
     await plays.enrol_for_fact(session, fact.topic, fact.payload, now=now)
 
 
+async def follow_task(session: AsyncSession, fact: Fact, now: datetime) -> None:
+    """Have the task's twin at a vendor follow it."""
+    await plays.tell_twin(session, UUID(fact.payload["task_id"]), now=now)
+
+
 REACTIONS: Final[dict[str, tuple[Reaction, ...]]] = {
     "stage.entered": (start_plays,),
     "milestone.reached": (start_plays,),
@@ -56,8 +61,8 @@ REACTIONS: Final[dict[str, tuple[Reaction, ...]]] = {
     "run.held_out": (),
     "play.switched": (),
     "notice.given": (),
-    "task.created": (),
-    "task.completed": (),
+    "task.created": (follow_task,),
+    "task.completed": (follow_task,),
     "task.assigned": (),
     "task.commented": (),
     "task.ticked": (),

@@ -56,6 +56,7 @@ from hub.kit.settings import Settings
 from hub.plays import jobs as plays
 from hub.plays.service import TO_ADVANCE, TO_START, drain_plays_to_start, follow
 from hub.plays.task_moments import TO_FOLLOW, drain_tasks_to_follow
+from hub.plays.twins import TO_TWIN, drain_tasks_to_twin
 from hub.timeline import jobs as timeline
 
 log = structlog.get_logger()
@@ -75,6 +76,7 @@ DRAINS: dict[str, Drain] = {
     TO_START: drain_plays_to_start,
     TO_ADVANCE: plays.drain_runs_to_advance,
     TO_FOLLOW: drain_tasks_to_follow,
+    TO_TWIN: drain_tasks_to_twin,
     DIGESTS: digests.drain_digests,
     TO_ERASE: erasing.drain_people_to_erase,
     FACTS_TO_DELIVER: connections.drain_facts_to_deliver,

@@ -114,8 +114,9 @@ async def score_accounts(
         looked = {id_: one.scored_at for id_, one in before.items()}
         restless = await then(session, blueprint, judged, looked, now)
     news = frozenset(one.account_id for one in changed)
-    mine = frame.filter(pl.col("account_id").is_in([str(account_id) for account_id in written]))
-    return ScoringResult(frozenset(written), news, await next_looks(session, blueprint, mine, news | restless, now))
+    return ScoringResult(
+        frozenset(written), news, await next_looks(session, blueprint, _those(frame, written), news | restless, now)
+    )
 
 
 def with_standing(frame: pl.DataFrame, before: Mapping[UUID, Standing]) -> pl.DataFrame:
@@ -128,8 +129,16 @@ def with_standing(frame: pl.DataFrame, before: Mapping[UUID, Standing]) -> pl.Da
 
 def _judged(frame: pl.DataFrame, rated: pl.DataFrame, written: Collection[UUID]) -> pl.DataFrame:
     """The accounts that were written, with their new score and band."""
-    judged = frame.with_columns(in_points(rated["micro_points"]), rated["band"], frame["band"].alias(BAND_BEFORE))
-    return judged.filter(pl.col("account_id").is_in([str(account_id) for account_id in written]))
+    return _those(
+        frame.with_columns(in_points(rated["micro_points"]), rated["band"], frame["band"].alias(BAND_BEFORE)), written
+    )
+
+
+def _those(frame: pl.DataFrame, account_ids: Collection[UUID]) -> pl.DataFrame:
+    """The rows of some of the accounts of `frame`: nearly always of all."""
+    if len(account_ids) == frame.height:
+        return frame
+    return frame.filter(pl.col("account_id").is_in([str(account_id) for account_id in account_ids]))
 
 
 def _told(

@@ -42,6 +42,7 @@ from hub.plays.model import PlaySwitch
 from hub.plays.section import Play, Plays
 from hub.plays.switches import existing, is_off, switches
 from hub.plays.trigger_kinds import Calendar, EventRecorded, Existing, RuleEntered, RuleExited, Scheduled
+from hub.plays.twins import end_as_twins
 from hub.plays.under_way import move_runs, moves_by_itself
 
 OVERLAP: Final = timedelta(minutes=10)
@@ -119,6 +120,7 @@ async def follow(
             await enrol_if_wanted(
                 session, blueprint, reason.play, reason.account_id, reason.occurrence, reason.trigger, now=now
             )
+    await end_as_twins(session, [UUID(account_id) for account_id in frame["account_id"]], now)
     restless = await move_runs(session, blueprint, frame, now)
     if any(_is_scheduled(one) or moves_by_itself(blueprint, one.rule) for one in plays):
         return frozenset(UUID(account_id) for account_id in frame["account_id"])

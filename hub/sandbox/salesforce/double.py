@@ -188,7 +188,7 @@ class SalesforceDouble:
             case "GET", [record_id]:
                 return _json(200, self._found(kind, record_id, version))
             case "PATCH", [record_id]:
-                self.org.update(kind, record_id, **fields)
+                self.org.update(kind, record_id, **self._ended(kind, fields))
                 return Response(status_code=204)
             case "PATCH", [external, value]:
                 record, created = self.org.upsert(kind, external, value, **fields)
@@ -205,6 +205,13 @@ class SalesforceDouble:
         if kind == "Task":
             return {"Status": "Not Started", "IsClosed": False, "AccountId": fields.get("WhatId")} | fields
         return fields
+
+    def _ended(self, kind: str, fields: dict[str, Any]) -> dict[str, Any]:
+        """What else changes with a record: a task that gets the closed status is closed from then on."""
+        if kind != "Task" or "Status" not in fields:
+            return fields
+        closed = fields["Status"] == "Completed"
+        return {"IsClosed": closed, "CompletedDateTime": self.clock() if closed else None} | fields
 
     def _found(self, kind: str, record_id: str, version: str) -> dict[str, Any]:
         record = self.org.get(kind, record_id)

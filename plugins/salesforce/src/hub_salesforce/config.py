@@ -35,6 +35,7 @@ class SalesforceConfig(BaseModel):
     task_key_field: str | None = Field(
         None, pattern=r"^[A-Za-z]\w*__c$", description="Text field of Activity that keeps the hub's key of a task."
     )
+    closed_task_status: str = Field("Completed", max_length=40, description="The status of a task that is done.")
     api_share: float = Field(0.8, gt=0, le=1, description="Share of the org's daily requests at which reading stops.")
     backfill_share: float = Field(0.5, gt=0, le=1, description="The same for a backfill: live reading comes first.")
     organization_id: str | None = Field(None, pattern=ID, description="The org's id, which outbound messages name.")

@@ -16,7 +16,7 @@ from hub.sdk.errors import ConnectorError, Misconfigured, Rejected
 from hub_salesforce import mapping, messages, models
 from hub_salesforce.api import Api, Refused, authorized, exact_json, judged
 from hub_salesforce.config import SalesforceConfig
-from hub_salesforce.models import FieldsUpdated, FieldUpdate, NewTask, TaskMade
+from hub_salesforce.models import FieldsUpdated, FieldUpdate, NewTask, TaskEnded, TaskMade, TaskToEnd
 from hub_salesforce.reading import Position, Source, backfill, flat, live, row_or_tombstone
 
 STREAM: dict[str, Any] = {
@@ -235,7 +235,7 @@ class Salesforce(sdk.Connector[SalesforceConfig]):
         fields = {
             "WhatId": task.account,
             "WhoId": task.contact,
-            "OwnerId": task.owner,
+            "OwnerId": task.owner or await self._user(task.owner_email),
             "Subject": task.subject,
             "Description": task.description,
             "ActivityDate": task.due.isoformat() if task.due else None,
@@ -245,6 +245,21 @@ class Salesforce(sdk.Connector[SalesforceConfig]):
         body = {name: value for name, value in fields.items() if value is not None}
         made = exact_json(await self.rest.send("POST", "/sobjects/Task", json=body))
         return TaskMade(task=made["id"])
+
+    @sdk.action(input=TaskToEnd, output=TaskEnded, idempotency="upsert", scopes=("api",))
+    async def complete_task(self, task: TaskToEnd, key: str) -> TaskEnded:
+        """Say that a task is done; one that is done already stays so."""
+        status = {"Status": self.config.closed_task_status}
+        await self.rest.send("PATCH", f"/sobjects/Task/{task.task}", json=status)
+        return TaskEnded(task=task.task)
+
+    async def _user(self, email: str | None) -> str | None:
+        """The active user with this address; None, as the hub's own, when there is none."""
+        if email is None:
+            return None
+        query = f"SELECT Id FROM User WHERE Email = '{_quoted(email)}' AND IsActive = true LIMIT 1"
+        found = (await self.rest.get("/query", {"q": query}))["records"]
+        return str(found[0]["Id"]) if found else None
 
     @sdk.action(input=FieldUpdate, output=FieldsUpdated, idempotency="upsert", scopes=("api",))
     async def update_fields(self, update: FieldUpdate, key: str) -> FieldsUpdated:

@@ -186,9 +186,24 @@ class NewTask(BaseModel):
     owner: str | None = Field(
         None, pattern=r"^005[A-Za-z0-9]{12}([A-Za-z0-9]{3})?$", description="Id of a user; default: the hub's own."
     )
+    owner_email: str | None = Field(
+        None, max_length=80, description="E-mail of a user, where the id is not known; an unknown one names nobody."
+    )
     contact: str | None = Field(
         None, pattern=r"^003[A-Za-z0-9]{12}([A-Za-z0-9]{3})?$", description="Id of the contact whom it is about."
     )
+
+
+class TaskToEnd(BaseModel):
+    """A task that is done."""
+
+    task: str = Field(pattern=r"^00T[A-Za-z0-9]{12}([A-Za-z0-9]{3})?$", description="Id of the task.")
+
+
+class TaskEnded(BaseModel):
+    """The task, which is done."""
+
+    task: str
 
 
 class TaskMade(BaseModel):
