@@ -11,7 +11,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +29,7 @@ from hub.sdk.secrecy import secrets_of
 BELIEVED_SECONDS = 2.0
 KNOWN_AT_MOST = 10_000
 REMEMBERED_PATHS = 100
+CORS = b"access-control-allow-origin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ class Door:
     secrets: tuple[str, ...]
     entries: tuple[Entry, ...]
     problem: str | None = None
+    origin: bytes | None = None
+    """The pages that may read what is answered (`Access-Control-Allow-Origin`), where the connector says so."""
     found: dict[tuple[str, str], Entry] = field(default_factory=dict)
 
     def entry(self, method: str, path: str) -> Entry | frozenset[str]:
@@ -70,6 +73,12 @@ class Door:
                     self.found[method, path] = entry
                 return entry
         return frozenset(entry.method for entry in fitting)
+
+    def readable(self, given: Answer) -> Answer:
+        """The answer as a page may read it: to one that may not, a refusal looks like a broken network."""
+        if self.origin is None or given.status < 400 or any(name == CORS for name, _ in given.headers):
+            return given
+        return replace(given, headers=[*given.headers, (CORS, self.origin)])
 
 
 class Doors:
@@ -122,7 +131,16 @@ def _opened(kit: Kit, row: Connection) -> Door:
         connector=kind(config),
         secrets=tuple(secrets_of(config)),
         entries=tuple(_entries(kind.webhooks, kind.endpoints, config)),
+        origin=_origin(kind.webhooks.values()),
     )
+
+
+def _origin(webhooks: Iterable[Webhook]) -> bytes | None:
+    """For which pages the connector's webhooks answer, if any do."""
+    told = (
+        value for webhook in webhooks for name, value in webhook.reply.headers.items() if name.lower() == CORS.decode()
+    )
+    return next((value.encode("latin-1") for value in told), None)
 
 
 def _entries(webhooks: Mapping[str, Webhook], endpoints: Mapping[str, Endpoint], config: Any) -> Iterable[Entry]:

@@ -103,11 +103,11 @@ class Intake:
             return _counted(door.connector_id, _later("cannot_open", "The connection cannot be opened at the moment."))
         entry = door.entry(scope["method"], path)
         if isinstance(entry, frozenset):
-            return _counted(door.connector_id, _no_entry(entry))
+            return _counted(door.connector_id, door.readable(_no_entry(entry)))
         found = await self._enter(scope, receive, door, entry, path)
         if isinstance(found, Incoming):
             found = await self._store(door, entry, cast("Webhook", entry.target), found)
-        return _counted(door.connector_id, found)
+        return _counted(door.connector_id, door.readable(found))
 
     async def _enter(self, scope: Scope, receive: Receive, door: Door, entry: Entry, path: str) -> Answer | Incoming:
         """A request whose entry is known: read it, verify it, and answer it, or make it ready to be stored."""
@@ -190,7 +190,7 @@ def _incoming(door: Door, webhook: Webhook, delivery: Delivery) -> Incoming:
         delivery_id=_delivery_id(webhook, delivery),
         path=webhook.path if SECRET_PART in webhook.path else delivery.path,
         headers=orjson.dumps(to_store(delivery.headers)).decode(),
-        body=pack(delivery.body),
+        body=pack(webhook.kept(delivery.body) if webhook.kept else delivery.body),
         received_at=delivery.received_at,
     )
 

@@ -65,10 +65,12 @@ DECIDED: Final[tuple[tuple[Roles, Mapping[str, str]], ...]] = (
             "people journey health familyHealth alerts watch runs tasks feedback brief",
             "Alert": "id account rule severity status openedAt updatedAt acknowledgedAt acknowledgedBy resolvedAt "
             "resolvedBy values owner snoozedUntil rearmedAt version blueprintVersion",
+            "AlertChange": "cursor at topic account alert",
             "BandOverride": "band reason by since until",
             "BecauseOf": "reason cameFrom rule values",
             "BlueprintVersion": "version appliedAt appliedBy comment document",
             "Brief": "currentState nextAction risk feedback",
+            "Change": "cursor at topic account",
             "CapTerm": "name atMost holds takesMicroPoints",
             "CurrentState": "health stay",
             "DayCount": "day events",
@@ -101,18 +103,20 @@ DECIDED: Final[tuple[tuple[Roles, Mapping[str, str]], ...]] = (
             "Risk": "alerts watch",
             "Run": "id account play occurrence status holdout trigger blueprintVersion ending goalBy goalReachedAt "
             "startedAt updatedAt endedAt steps depth person",
+            "RunChange": "cursor at topic account run",
             "RunStep": "index kind name status attempts result problem startedAt finishedAt dueAt",
             "Score": "id asOf knownAt points microPoints band computedBand coverage segment stage profile "
             "blueprintVersion indicators caps",
             "SegmentHealth": "segment health",
             "Stay": "id account segment stage enteredAt recordedAt leftAt becauseOf blueprintVersion status milestones",
             "Subject": "type vendorId state",
-            "Subscription": "healthChanged",
+            "Subscription": "alertChanged healthChanged runChanged taskChanged",
             "ChecklistPoint": "text doneAt doneBy",
             "TaskComment": "author body createdAt",
             "Task": "id account title details owner dueAt status kind approved outcome createdAt completedAt "
             "checklist comments escalatedAt escalatedTo "
             "completedBy run overdue",
+            "TaskChange": "cursor at topic account task",
             "Thing": "type vendorId state since attributes connection event",
             "WatchEntry": "id account status reasons owner revenueAtRisk nextAction nextActionDue version enteredAt "
             "statusSince endedAt daysInStatus daysOnList history",

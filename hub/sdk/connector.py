@@ -120,6 +120,8 @@ class Webhook:
     accept: Callable[[Delivery], Reply | None]
     reply: Reply
     max_bytes: int
+    kept: Callable[[bytes], bytes] | None = None
+    """What of a verified body is stored; None: all of it."""
 
 
 @dataclass(frozen=True, slots=True)

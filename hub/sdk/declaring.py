@@ -94,12 +94,14 @@ def webhook(
     accept: Callable[[Delivery], Reply | None] = lambda delivery: None,
     reply: Reply | None = None,
     max_bytes: int = 1_000_000,
+    kept: Callable[[bytes], bytes] | None = None,
 ) -> Callable[[Callable[[Any, Delivery], Iterable[Received | Tombstone | Refetch]]], Webhook]:
     """Declare a webhook on its pure function `receive(self, delivery)`.
 
     `secrets(config)` gives the active secrets; `handles` names the streams whose records it may return. `accept` may
     refuse a genuine delivery at once (a `Reply` with a 4xx status), for vendors whose clients expect that; `reply` is
-    what an accepted one is answered with. `delivery_id` names the delivery for the duplicate check.
+    what an accepted one is answered with. `delivery_id` names the delivery for the duplicate check. `kept`
+    takes out of a verified body what must not be stored, e.g. a signature that goes on being valid.
     """
 
     def declare(receive: Callable[[Any, Delivery], Iterable[Received | Tombstone | Refetch]]) -> Webhook:
@@ -114,6 +116,7 @@ def webhook(
             accept=accept,
             reply=reply or Reply(),
             max_bytes=max_bytes,
+            kept=kept,
         )
 
     return declare

@@ -25,18 +25,30 @@ EARLIER = (NOW - 10 * DAY).isoformat()
 STATEMENTS: dict[str, tuple[int, dict[str, Any], Role]] = {
     "account_page": (23, {"account": ACCOUNT}, Role.CSM),
     "alerts": (1, {}, Role.CSM),
+    "audit": (1, {}, Role.ADMIN),
+    "blueprint_history": (3, {}, Role.CSM),
+    "connections": (5, {}, Role.ADMIN),
     "health_explained": (9, {"account": ACCOUNT, "from": EARLIER, "to": NOW.isoformat()}, Role.CSM),
+    "health_trend": (3, {"account": ACCOUNT, "since": EARLIER}, Role.CSM),
+    "journey": (6, {"account": ACCOUNT}, Role.CSM),
+    "journey_board": (8, {"segment": ["smb"]}, Role.CSM),
     "my_day": (1, {"owner": ["ada@hub.example"]}, Role.CSM),
+    "people": (1, {"account": ACCOUNT}, Role.CSM),
+    "plays": (4, {}, Role.CSM),
     "portfolio": (1, {}, Role.CSM),
     "references": (3, {}, Role.MARKETING),
+    "run": (3, {"run": f"run_{key('run', 0).hex}"}, Role.CSM),
+    "search": (3, {"text": "grace"}, Role.CSM),
     "segments": (3, {"account": ACCOUNT}, Role.CSM),
+    "timeline": (5, {"account": ACCOUNT, "since": EARLIER, "filter": {}}, Role.CSM),
+    "voice_of_customer": (1, {}, Role.CSM),
     "watch_list": (1, {}, Role.CSM),
 }
 """What each example costs in SQL statements, with its variables and the role that asks."""
 
-SUBSCRIPTIONS = {"health_changed"}
+SUBSCRIPTIONS = {"alerts_changed", "health_changed", "work_changed"}
 
-COMPILED = {"alerts", "my_day", "portfolio", "watch_list"}
+COMPILED = {"alerts", "my_day", "people", "portfolio", "voice_of_customer", "watch_list"}
 """The examples that are one statement; the others ask for something that only resolvers can say."""
 
 

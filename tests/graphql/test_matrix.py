@@ -67,7 +67,7 @@ async def test_every_field_that_is_decided_about_can_be_reached() -> None:
                 if one.name not in WAYS and one.name not in others:
                     others.add(one.name)
                     waiting.append(one)
-    interfaces = {"Node", "Owned", "Refusal"}
+    interfaces = {"Change", "Node", "Owned", "Refusal"}
     assert {type_ for type_, _ in ROLES_OF} <= WAYS.keys() | others | interfaces
 
 
@@ -194,7 +194,16 @@ THROUGH_ANOTHER = {
 NOT_ABOUT_ACCOUNTS = {
     *("WorkItem", "OutboxRow", "ApiKey", "AuditEntry", "BlueprintVersion", "OwnerDigest", "RuleFollowed", "PlaySwitch"),
     *("Connection", "Checkpoint", "OutletState", "ListedRecord", "RawRecord", "RawPending", "WebhookDelivery"),
-    *("Quarantine", "ActionCall", "MailboxMessage", "ReplayRow", "ReplayedRecord"),
+    *(
+        "Erasure",
+        "ErasedKey",
+        "ErasedSource",
+        "Quarantine",
+        "ActionCall",
+        "MailboxMessage",
+        "ReplayRow",
+        "ReplayedRecord",
+    ),
 }
 
 

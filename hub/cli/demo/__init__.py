@@ -40,7 +40,7 @@ def demo(
 ) -> None:
     """Run the hub with an invented world around it: nothing to install, nothing leaves this machine.
 
-    About 60 accounts with two years of history come in from local doubles of Segment and Stripe, are scored, alerted
+    About 60 accounts with two years of history come in from local doubles of six vendors, are scored, alerted
     about and played upon, and can be asked over GraphQL. Ctrl-C stops everything; the data stays for the next time.
     """
     settings = load_settings()
@@ -79,13 +79,13 @@ async def _play(settings: Settings, accounts: int, *, headless: bool, as_json: b
         await prepare(kit)
         key = await stage.key(kit)
     async with stage.sandbox().running() as sandbox, open_kit(settings) as kit:
-        names = await first_steps(kit, sandbox)
+        await first_steps(kit, sandbox)
         port = stage.free_port(settings.port)
         logs = _folder(settings.data_dir / "logs")
         commands = (("serve", "--port", str(port)), ("worker",))
         async with children(settings, *commands, logs=logs):
             screen = Screen(f"http://127.0.0.1:{port}", key, logs, quiet=as_json)
-            work = asyncio.create_task(bring_history(kit, stage, sandbox, screen, names))
+            work = asyncio.create_task(bring_history(kit, stage, sandbox, screen))
             stopping = asyncio.create_task(stop.wait())
             await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if stop.is_set():

@@ -16,9 +16,12 @@ from hub.connections import registry
 from hub.connections import service as connections
 from hub.kit.runtime import Kit
 from hub.sandbox import Sandbox, invent
+from hub.sandbox.doubles import DOUBLES
 
 SEED = 7
 KEY_NAME = "demo"
+PORTS = ("stripe_port", "salesforce_port", "zendesk_port", "intercom_port")
+"""Where the doubles listen: the same the next time, for the connections know them."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,13 @@ class Stage:
             path.unlink(missing_ok=True)
 
     def world(self) -> dict[str, Any]:
-        """When the world was invented, how large it is, where its Stripe listens, and how much history was sent."""
+        """When the world was invented, how large it is, where its vendors listen, and how much history was sent."""
         if not self._world.exists():
-            self.remember(until=datetime.now(UTC).isoformat(), accounts=self.accounts, stripe_port=_free_port(), sent=0)
+            self.remember(until=datetime.now(UTC).isoformat(), accounts=self.accounts, sent=0)
         found: dict[str, Any] = orjson.loads(self._world.read_bytes())
+        if missing := [port for port in PORTS if port not in found]:
+            self.remember(**{port: _free_port() for port in missing})
+            return self.world()
         return found
 
     def remember(self, **facts: Any) -> None:
@@ -63,7 +69,7 @@ class Stage:
         """The invented world, as it was the first time and with all that has happened since."""
         world = self.world()
         base = invent(SEED, world["accounts"], until=datetime.fromisoformat(world["until"]))
-        return Sandbox(base, stripe_port=world["stripe_port"], journal=self._journal)
+        return Sandbox(base, journal=self._journal, **{port: world[port] for port in PORTS})
 
     async def key(self, kit: Kit) -> str:
         """The demo's admin key, made the first time and kept in a file that only its user can read."""
@@ -96,26 +102,13 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-CONNECTIONS = {"segment": "segment", "stripe": "stripe", "inapp": "inapp"}
-"""The demo's connections: name and connector."""
-
-
-async def first_steps(kit: Kit, sandbox: Sandbox) -> dict[str, str]:
-    """Connect the plugins to the doubles, unless that was done before; returns the connections' names by connector."""
-    configs: dict[str, dict[str, Any]] = {
-        "segment": {"write_key": sandbox.segment_write_key, "shared_secret": sandbox.segment_webhook_secret},
-        "stripe": {
-            "api_key": sandbox.stripe_key,
-            "webhook_secret": sandbox.stripe_webhook_secret,
-            "base_url": sandbox.stripe_url,
-        },
-        "inapp": {"secret": sandbox.inapp_secret},
-    }
-    async with kit.transaction() as session:
+async def first_steps(kit: Kit, sandbox: Sandbox) -> None:
+    """Connect the plugins to the doubles, unless that was done before; a connection is called like its connector."""
+    async with kit.reading() as session:
         known = {connection.name for connection in await connections.listing(session)}
-        for name, connector in CONNECTIONS.items():
-            if name not in known:
-                await connections.add(
-                    session, kit.vault, registry.current(), connector, name, configs[connector], now=kit.clock.now()
-                )
-    return CONNECTIONS
+    for name, double in DOUBLES.items():
+        if name in known:
+            continue
+        async with double(sandbox) as address, kit.transaction() as session:
+            config = dict(address.config)
+            await connections.add(session, kit.vault, registry.current(), name, name, config, now=kit.clock.now())

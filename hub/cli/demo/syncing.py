@@ -1,10 +1,9 @@
-"""Bringing the world's history in, with progress: Segment sends it, Stripe is read, the worker does the rest."""
+"""Bringing the world's history in, with progress: Segment sends it, the others are read, the worker does the rest."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -36,7 +35,7 @@ SELECT (SELECT count(*) FROM webhook_delivery WHERE processed_at IS NULL AND pro
 """
 
 
-async def bring_history(kit: Kit, stage: Stage, sandbox: Sandbox, screen: Screen, names: Mapping[str, str]) -> float:
+async def bring_history(kit: Kit, stage: Stage, sandbox: Sandbox, screen: Screen) -> float:
     """Send and sync everything that is not in yet, and wait until it is scored. Returns the seconds that it took."""
     began = time.perf_counter()
     await _server_ready(screen)
@@ -80,7 +79,7 @@ class Told:
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._reading = progress.add_task("Stripe is read", total=None, figures="")
+        self._reading = progress.add_task("The others are read", total=None, figures="")
         self._recording = progress.add_task("Recorded and scored", total=None, figures="")
 
     def update(self, left: Row[Any]) -> None:

@@ -85,6 +85,13 @@ def _event(report: Report, kind: str, attributes: dict[str, Any], value: float |
     )
 
 
+def _unsigned(body: bytes) -> bytes:
+    """A report without its signature, which proves the user for as long as the secret lasts."""
+    row: dict[str, Any] = orjson.loads(body)
+    row.pop("signature", None)
+    return orjson.dumps(row)
+
+
 class InApp(sdk.Connector[Config]):
     """Shows messages inside the product, without any vendor."""
 
@@ -135,12 +142,11 @@ class InApp(sdk.Connector[Config]):
         accept=_refuse,
         reply=sdk.Reply(headers=ANY_ORIGIN),
         max_bytes=16_384,
+        kept=_unsigned,
     )
     def events(self, delivery: sdk.Delivery) -> Iterable[sdk.Received]:
         """A page reports what became of a message."""
-        row: dict[str, Any] = orjson.loads(delivery.body)
-        row.pop("signature", None)
-        return [sdk.Received("reports", row)]
+        return [sdk.Received("reports", orjson.loads(_unsigned(delivery.body)))]
 
     @sdk.endpoint(path="messages", signature=UserSignature(), secrets=_secrets)
     async def messages(self, delivery: sdk.Delivery) -> sdk.Reply:
