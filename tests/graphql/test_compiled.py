@@ -30,7 +30,7 @@ from tests.graphql.world import NOW
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 OPERATIONS = int(os.environ.get("HUB_TEST_OPERATIONS", "100"))
-RESOLVED, COMPILED = HubSchema(compiled=False), HubSchema()
+RESOLVED, COMPILED = HubSchema(seconds=300, compiled=False), HubSchema(seconds=300)
 VIEWERS = (
     *[Viewer("test", Role.CSM)] * 6,
     Viewer("test", Role.ADMIN),
