@@ -52,7 +52,7 @@ from hub.timeline import jobs
 from hub.timeline.jobs import drain_raw_records
 from hub.timeline.service import fingerprint
 
-ROUNDS = int(os.environ.get("HUB_TEST_TORTURE", "40"))
+ROUNDS = int(os.environ.get("HUB_TEST_TORTURE", "16"))
 PARTS = 4
 """The rounds are dealt out to so many tests, so that all processes of the suite share them."""
 
