@@ -231,8 +231,10 @@ async def test_what_plays_and_people_wrote_goes_too(kit: Kit) -> None:
         for statement in (
             "INSERT INTO step_call (run_id, step, recipient, person_id, input, status, attempts) "
             "VALUES (:run, 0, CAST(:person AS text), :person, '{\"email\": \"ada@engines.example\"}', 'pending', 0)",
-            "INSERT INTO task (id, account_id, title, status, created_at) "
-            "VALUES (:id, :account, 'Call Ada Lovelace', 'open', :now)",
+            "INSERT INTO task (id, account_id, title, status, checklist, created_at) "
+            "VALUES (:id, :account, 'Call Ada Lovelace', 'open', '[{\"text\": \"Ask Ada Lovelace\"}]', :now)",
+            "INSERT INTO task_comment (id, task_id, account_id, author, body, created_at) "
+            "VALUES (:id, :id, :account, 'key:x', 'Ada Lovelace calls back', :now)",
             "INSERT INTO feedback (id, account_id, person_id, kind, text, status, recorded_at, recorded_by) "
             "VALUES (:id, :account, :person, 'idea', 'Ada would like an analytical engine', 'new', :now, 'x')",
             "INSERT INTO mailbox_message (id, connection_id, recipient, key, body, created_at) "

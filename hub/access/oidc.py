@@ -33,7 +33,7 @@ LEEWAY_SECONDS: Final = 60
 """By how much the provider's clock may differ from ours."""
 
 KEYS_BELIEVED_SECONDS: Final = 3_600.0
-"""After this the keys are read again: a key that the provider took back is refused then at the latest."""
+"""After this the keys are read again: a key that the provider took back is refused from then on, if it answers."""
 
 KEYS_AT_MOST_EVERY_SECONDS: Final = 10.0
 """How often unknown key ids, which anybody can make up, may make us ask the provider."""
@@ -121,7 +121,12 @@ class Provider:
             if soon:
                 raise Unreachable("The identity provider did not answer a moment ago.", remedy="Try again later.")
             self._asked_at = now
-            self._keys = _Keys(await self._read_keys(), now)
+            try:
+                self._keys = _Keys(await self._read_keys(), now)
+            except Unreachable:
+                if known is None:
+                    raise
+                return known.found  # nobody is locked out while the provider is away
             return self._keys.found
 
     async def _read_keys(self) -> KeySet:

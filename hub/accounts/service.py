@@ -174,18 +174,8 @@ async def mark_later(session: AsyncSession, due_at: Mapping[UUID, datetime]) -> 
 async def mark_all_changed(session: AsyncSession, now: datetime) -> int:
     """Have every account scored at once: what is made of the facts has changed, not the facts. Returns how many there
     are. One statement."""
-    marked = await session.execute(
-        text(
-            "INSERT INTO work_item (list, key, due_at, generation, attempts) "
-            "SELECT :list, id::text, :now, 1, 0 FROM account WHERE merged_into IS NULL "
-            'ORDER BY id::text COLLATE "C" ON CONFLICT (list, key) DO UPDATE '
-            "SET generation = work_item.generation + 1, due_at = CASE WHEN work_item.settling_since IS NULL "
-            "THEN LEAST(work_item.due_at, excluded.due_at) ELSE work_item.due_at END RETURNING 1"
-        ),
-        {"list": TO_SCORE, "now": now},
-    )
-    work.nudge(session, TO_SCORE)
-    return len(marked.all())
+    everybody = "SELECT id::text AS key FROM account WHERE merged_into IS NULL"
+    return await work.mark_selected(session, TO_SCORE, everybody, {}, due_at=now)
 
 
 async def account_ids(session: AsyncSession, *, after: UUID, limit: int) -> list[UUID]:

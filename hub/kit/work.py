@@ -74,19 +74,21 @@ async def mark(session: AsyncSession, list_name: str, keys: Iterable[str], *, du
 
 async def mark_selected(
     session: AsyncSession, list_name: str, query: str, parameters: Mapping[str, Any], *, due_at: datetime
-) -> None:
-    """Put the keys on a list that a query gives as `key` (it may name `:list`); otherwise as `mark`. One statement."""
-    await session.execute(
+) -> int:
+    """Put the keys on a list that a query gives as `key` (it may name `:list`); otherwise as `mark`. Returns how many
+    there are. One statement."""
+    marked = await session.execute(
         text(
             f"INSERT INTO work_item (list, key, due_at, generation, attempts) SELECT :list, key, :due_at, 1, 0 "
             f'FROM ({query}) AS selected ORDER BY key COLLATE "C" '
             "ON CONFLICT (list, key) DO UPDATE SET generation = work_item.generation + 1, "
             "due_at = CASE WHEN work_item.settling_since IS NULL THEN LEAST(work_item.due_at, excluded.due_at) "
-            "ELSE work_item.due_at END"
+            "ELSE work_item.due_at END RETURNING 1"
         ),
         {"list": list_name, "due_at": due_at, **parameters},
     )
     nudge(session, list_name)
+    return len(marked.all())
 
 
 async def mark_each(session: AsyncSession, list_name: str, due_at: Mapping[str, datetime]) -> None:

@@ -20,7 +20,8 @@ from hub.measures.definitions import Attribute, Count, DaysSince, Last, Meaning,
 from hub.measures.definitions import Days as DifferentDays
 from hub.measures.fragments import NOW
 from hub.measures.frames import moment_of
-from hub.measures.sweeps import DAY, Column, Days, Part, Sweep, leaves_after
+from hub.measures.parts import DAY, Column, Days, Part, Sweep
+from hub.measures.sweeps import leaves_after
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)

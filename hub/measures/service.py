@@ -17,9 +17,10 @@ from hub.measures.days import ACCOUNT, MOMENT, days_frame
 from hub.measures.evidence import compile_evidence
 from hub.measures.fragments import Question
 from hub.measures.frames import finished, frame_of, measures_read
+from hub.measures.parts import Days
 from hub.measures.section import Catalogue
 from hub.measures.sql import compile_measures
-from hub.measures.sweeps import Days, compile_sweep
+from hub.measures.sweeps import compile_sweep
 
 __all__ = ["Catalogue", "compute", "daily_measures", "evidence", "next_changes", "series"]
 

@@ -16,14 +16,13 @@ Days are numbered from the first moment of the series; something belongs to the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, Final, TypeAlias
+from collections.abc import Mapping
+from datetime import timedelta
 
 from hub.measures.definitions import Attribute, By, Count, DaysSince, Last, Meaning, People, ReadMeasure, Sum, Things
 from hub.measures.definitions import Days as DifferentDays
-from hub.measures.fragments import NEWEST_OF_THING, NOW, Fragments, Question
+from hub.measures.fragments import NEWEST_OF_THING, Fragments, Question
+from hub.measures.parts import DAY, Column, Days, Part, Parts, Sweep, shift_of
 from hub.measures.sql import (
     MIXED,
     Newest,
@@ -36,94 +35,11 @@ from hub.measures.sql import (
     since,
 )
 
-DAY: Final = timedelta(days=1)
-MICROSECOND: Final = timedelta(microseconds=1)
-
-Part: TypeAlias = str
-"""The name of a sub-query that has one row for an account, with lists side by side."""
-
-
-@dataclass(frozen=True, slots=True)
-class Days:
-    """The moments of a series: `count` of them, each a day after the one before it."""
-
-    first: datetime
-    count: int
-
-    @property
-    def last(self) -> datetime:
-        return self.first + (self.count - 1) * DAY
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """Where a measure is answered: a list of one of the parts (or, for windows of odd hours, of two)."""
-
-    part: Part
-    name: str
-    leaving_part: Part = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Sweep:
-    """A statement with its parameters, and where each measure stands in it, in the order of the measures.
-
-    It gives a row for each account, by id: `account_id` (text), and a column of lists called `<part>_<name>` for each
-    of the names of each part (NULL: nothing ever happened).
-    """
-
-    text: str
-    parameters: tuple[Any, ...]
-    columns: tuple[Column, ...]
-
-
-@dataclass(slots=True)
-class _Parts:
-    """The statement while it is put together."""
-
-    fragments: Fragments
-    days: Days
-    queries: dict[str, str] = field(default_factory=dict)
-    lists: dict[Part, tuple[str, ...]] = field(default_factory=dict)
-    columns: dict[str, Column] = field(default_factory=dict)
-
-    def gather(self, part: Part, names: Iterable[str], rows: str) -> None:
-        """Add a part: the rows of a query (an `account_id`, and the names) as lists."""
-        self.lists[part] = tuple(names)
-        lists = ", ".join(f"array_agg(r.{name}) AS {name}" for name in self.lists[part])
-        self.queries[part] = f"SELECT r.account_id, {lists} FROM ({rows}) r GROUP BY r.account_id"
-
-    def day(self, span: timedelta) -> str:
-        """The number of the day on which an event is so old."""
-        return f"({self._day(span % DAY)} + {span // DAY})"
-
-    def _day(self, rest: timedelta) -> str:
-        """The first day on which an event is at least `rest` (less than a day) old; cheap: whole numbers only."""
-        midnight = self.days.first.replace(hour=0, minute=0, second=0, microsecond=0)
-        back = (self.days.first - midnight + MICROSECOND - rest) // MICROSECOND
-        moment = f"e.occurred_at - {self.fragments.bind(back, 'bigint')} * interval '1 microsecond'"
-        return f"(({moment}) AT TIME ZONE 'UTC')::date - {self.fragments.bind(midnight.date(), 'date')} + 1"
-
-    def clipped(self, day: str) -> str:
-        """What was before the series is there on its first day, what comes after it on the day behind its last."""
-        return f"least(greatest({day}, 0), {self.days.count})"
-
-    def until(self, measure: ReadMeasure) -> str:
-        """Events that happened on one of the days, or before."""
-        return f"e.occurred_at <= {self.fragments.bind(self.days.last - _shift(measure), 'timestamptz')}"
-
-    def statement(self, measures: Iterable[str]) -> Sweep:
-        subqueries = ", ".join(f"{name} AS ({query})" for name, query in self.queries.items())
-        columns = "".join(f", {part}.{name} AS {part}_{name}" for part, names in self.lists.items() for name in names)
-        joins = " ".join(f"LEFT JOIN {part} ON {part}.account_id = asked.account_id" for part in self.lists)
-        text = f"WITH {subqueries} SELECT asked.account_id::text{columns} FROM asked {joins} ORDER BY asked.account_id"
-        return Sweep(text, tuple(self.fragments.parameters), tuple(self.columns[name] for name in measures))
-
 
 def compile_sweep(measures: Mapping[str, ReadMeasure], question: Question, days: Days) -> Sweep:
     """The statement that answers all measures on all days; `question.as_of` is the last of them."""
     fragments = Fragments(question)
-    parts = _Parts(fragments, days, {"places": fragments.places(), "asked": fragments.asked()})
+    parts = Parts(fragments, days, {"places": fragments.places(), "asked": fragments.asked()})
     windowed = {name: found for name, found in measures.items() if isinstance(found, Windowed)}
     if windowed:
         parts.queries["seen"] = _seen(parts, list(windowed.values()))
@@ -134,7 +50,7 @@ def compile_sweep(measures: Mapping[str, ReadMeasure], question: Question, days:
     of_things: dict[timedelta, dict[str, OfThings]] = {}
     for name, measure in measures.items():
         if isinstance(measure, Things) or (isinstance(measure, Attribute) and measure.type is not None):
-            of_things.setdefault(_shift(measure), {})[name] = measure
+            of_things.setdefault(shift_of(measure), {})[name] = measure
         elif isinstance(measure, Newest):
             _add_newest(parts, name, measure)
     for found in of_things.values():
@@ -142,19 +58,15 @@ def compile_sweep(measures: Mapping[str, ReadMeasure], question: Question, days:
     return parts.statement(measures)
 
 
-def _shift(measure: ReadMeasure) -> timedelta:
-    return measure.shift or NOW
-
-
 def leaves_after(measure: Windowed) -> timedelta | None:
     """How old an event is when it leaves the window."""
-    return None if measure.window is None else _shift(measure) + measure.window
+    return None if measure.window is None else shift_of(measure) + measure.window
 
 
-def _seen(parts: _Parts, measures: list[Windowed]) -> str:
+def _seen(parts: Parts, measures: list[Windowed]) -> str:
     """The events that any of the windows holds on any of the days."""
     fragments, days = parts.fragments, parts.days
-    newest = fragments.bind(days.last - min(map(_shift, measures)), "timestamptz")
+    newest = fragments.bind(days.last - min(map(shift_of, measures)), "timestamptz")
     return (
         f"SELECT p.account_id, {', '.join(['e.kind', 'e.occurred_at', *columns_looked_at(measures)])} "
         f"FROM places p JOIN event e ON e.source_account_id = p.place "
@@ -162,13 +74,13 @@ def _seen(parts: _Parts, measures: list[Windowed]) -> str:
     )
 
 
-def _add_counts(parts: _Parts, measures: Mapping[str, Count]) -> None:
+def _add_counts(parts: Parts, measures: Mapping[str, Count]) -> None:
     """One grouping by day for all, and another one for each odd number of hours that an age has."""
     tables: dict[timedelta, dict[str, str]] = {}
     for number, (name, measure) in enumerate(measures.items()):
         column = f"c{number}"
         until = leaves_after(measure)
-        rests = [span % DAY for span in (_shift(measure), until) if span is not None]
+        rests = [span % DAY for span in (shift_of(measure), until) if span is not None]
         for rest in rests:
             tables.setdefault(rest, {})[column] = _of_whom(parts.fragments, measure)
         entering, leaving = (f"counts_{list(tables).index(rest)}" for rest in (rests[0], rests[-1]))
@@ -188,14 +100,14 @@ def _of_whom(fragments: Fragments, measure: Count | DifferentDays | Last | DaysS
     return f"{chosen} AND {fragments.by(measure.by)}" if measure.by else chosen
 
 
-def _add_people(parts: _Parts, measures: Mapping[str, People]) -> None:
+def _add_people(parts: Parts, measures: Mapping[str, People]) -> None:
     """The visits of each person at each account; measures that differ in whole days only share a part."""
     fragments = parts.fragments
     shared: dict[tuple[str, str, timedelta, timedelta | None], Part] = {}
     for name, measure in measures.items():
         until = leaves_after(measure)
         known = _only_of(fragments, measure.by)
-        key = (fragments.chosen(measure.of), known, _shift(measure) % DAY, None if until is None else until % DAY)
+        key = (fragments.chosen(measure.of), known, shift_of(measure) % DAY, None if until is None else until % DAY)
         if key not in shared:
             shared[key] = part = f"people_{len(shared)}"
             visits = f"visits_{part}"
@@ -209,7 +121,7 @@ def _add_people(parts: _Parts, measures: Mapping[str, People]) -> None:
         parts.columns[name] = Column(shared[key], "day")
 
 
-def _add_different_days(parts: _Parts, measures: Mapping[str, DifferentDays]) -> None:
+def _add_different_days(parts: Parts, measures: Mapping[str, DifferentDays]) -> None:
     """A date of the calendar is there as a person is: until its last event leaves the window."""
     for name, measure in measures.items():
         part = f"dates_{len(parts.columns)}"
@@ -219,11 +131,11 @@ def _add_different_days(parts: _Parts, measures: Mapping[str, DifferentDays]) ->
         parts.columns[name] = Column(part, "day")
 
 
-def _visits(parts: _Parts, who: str, source: str, chosen: str, measure: People | DifferentDays) -> str:
+def _visits(parts: Parts, who: str, source: str, chosen: str, measure: People | DifferentDays) -> str:
     """Who was there on which day; `last` is the day on which the latest of the day's visits is a window old."""
     until = leaves_after(measure)
     last = "NULL::int" if until is None else f"max({parts.day(until % DAY)})"
-    entering = parts.day(_shift(measure) % DAY)
+    entering = parts.day(shift_of(measure) % DAY)
     return (
         f"SELECT e.account_id, {who} AS id, {entering} AS day, {last} AS last "
         f"FROM {source} WHERE {chosen} GROUP BY 1, 2, 3"
@@ -242,12 +154,12 @@ def _only_of(fragments: Fragments, by: By | None) -> str:
     return f"JOIN {fragments.role()} AND {fragments.of_role('r.role', by)}" if by else ""
 
 
-def _add_sums(parts: _Parts, measures: Mapping[str, Sum]) -> None:
+def _add_sums(parts: Parts, measures: Mapping[str, Sum]) -> None:
     for number, (name, measure) in enumerate(measures.items()):
         fragments, until = parts.fragments, leaves_after(measure)
         value = fragments.field(measure.field)
         currency = currency_of(fragments, measure.field) if is_money(measure.field) else "NULL::text"
-        entering = parts.clipped(parts.day(_shift(measure)))
+        entering = parts.clipped(parts.day(shift_of(measure)))
         leaving = str(parts.days.count) if until is None else parts.clipped(parts.day(until))
         rows = (
             f"SELECT e.account_id, {entering} AS day, {leaving} AS last, {value} AS number, {currency} AS currency "
@@ -257,7 +169,7 @@ def _add_sums(parts: _Parts, measures: Mapping[str, Sum]) -> None:
         parts.columns[name] = Column(f"sum_{number}", "total")
 
 
-def _add_running_sum(parts: _Parts, part: Part, rows: str) -> None:
+def _add_running_sum(parts: Parts, part: Part, rows: str) -> None:
     """Sums of numbers that are there from `day` until `last`: from each day on which something changes, the total.
 
     Money in two currencies has none: for each currency it is known when it comes and when its last number goes.
@@ -281,7 +193,7 @@ def _add_running_sum(parts: _Parts, part: Part, rows: str) -> None:
     parts.gather(part, ("day", "total"), rows)
 
 
-def _add_newest(parts: _Parts, name: str, measure: Newest) -> None:
+def _add_newest(parts: Parts, name: str, measure: Newest) -> None:
     """The newest event of each day, by the rules of `sql`; `answer` is a number, a text that may be a date, or (for
     the days since) the event's moment in microseconds since 1970."""
     fragments, part = parts.fragments, f"newest_{len(parts.columns)}"
@@ -289,7 +201,7 @@ def _add_newest(parts: _Parts, name: str, measure: Newest) -> None:
     kinds = fragments.bind(sorted({selection.event for selection in measure.of}), "text[]")
     chosen = fragments.chosen(measure.of) if isinstance(measure, Attribute) else _of_whom(fragments, measure)
     conditions = [f"e.kind = ANY({kinds})", chosen, parts.until(measure), fragments.visible()]
-    day = parts.clipped(parts.day(_shift(measure)))
+    day = parts.clipped(parts.day(shift_of(measure)))
     source = "FROM places p JOIN event e ON e.source_account_id = p.place WHERE"
     parts.columns[name] = Column(part, "answer")
     if isinstance(measure, DaysSince):
@@ -301,7 +213,7 @@ def _add_newest(parts: _Parts, name: str, measure: Newest) -> None:
         answer = fragments.attribute(measure.attribute)
     last = "NULL::int"
     if isinstance(measure, Last) and measure.valid_for is not None:
-        span = _shift(measure) + measure.valid_for
+        span = shift_of(measure) + measure.valid_for
         last = parts.clipped(parts.day(span))
         conditions.append(f"e.occurred_at > {fragments.bind(parts.days.first - span, 'timestamptz')}")
     columns = f"DISTINCT ON (p.account_id, day) p.account_id, {day} AS day, {last} AS last, {answer} AS answer"
@@ -312,7 +224,7 @@ def _add_newest(parts: _Parts, name: str, measure: Newest) -> None:
     parts.gather(part, ("day", "last", "answer"), query)
 
 
-def _add_things(parts: _Parts, measures: Mapping[str, OfThings]) -> None:
+def _add_things(parts: Parts, measures: Mapping[str, OfThings]) -> None:
     """What was true of each thing from a day on: a flag for each type, for a count whether the thing counts, for an
     attribute its value. A deleted thing is nothing."""
     fragments, first = parts.fragments, next(iter(measures.values()))
@@ -322,7 +234,7 @@ def _add_things(parts: _Parts, measures: Mapping[str, OfThings]) -> None:
     one = "n.account_id, n.connection_id, n.subject_type, n.subject_id"
     mine = "p.account_id, e.connection_id, e.subject_type, e.subject_id"
     parts.queries[f"newest_{part}"] = (
-        f"SELECT DISTINCT ON ({mine}, day) {mine}, {parts.clipped(parts.day(_shift(first)))} AS day, e.kind, "
+        f"SELECT DISTINCT ON ({mine}, day) {mine}, {parts.clipped(parts.day(shift_of(first)))} AS day, e.kind, "
         "e.subject_state, e.attributes, e.currency FROM places p JOIN event e ON e.source_account_id = p.place "
         f"WHERE e.subject_type = ANY({fragments.bind(types, 'text[]')}) AND {parts.until(first)} "
         f"AND {fragments.visible()} ORDER BY {mine}, day, {NEWEST_OF_THING}"

@@ -24,14 +24,13 @@ from hub.plays.enrolling import definition_of
 from hub.plays.model import Run
 from hub.plays.step_kinds import (
     ActionStep,
-    ApproveStep,
     Audience,
-    NotifyStep,
-    SetStep,
+    BranchStep,
     Step,
-    TaskStep,
+    WaitStep,
     kind_of,
     program,
+    texts_without_person,
 )
 from hub.plays.templates import render
 
@@ -99,16 +98,10 @@ def say(
             ]
         case ActionStep():
             texts: Any = step.input
-        case TaskStep():
-            texts = {"task": step.task, "details": step.details}
-        case ApproveStep():
-            texts = {"approve": step.approve, "details": step.details}
-        case NotifyStep():
-            texts = {"notify": step.notify}
-        case SetStep():
-            texts = dict(step.set)
-        case _:
+        case WaitStep() | BranchStep():
             return []
+        case _:
+            texts = texts_without_person(step)
     return [_filled(Said(number, kind, name, subject), texts, run, account, subject, {})]
 
 
@@ -118,6 +111,4 @@ def _filled(said: Said, texts: Any, run: Run, account: Account, person: Somebody
         filled = render(texts, names_for(run, account, person)) | where
     except HubError as error:
         return Said(said.step, said.kind, said.name, person, problem=error.message, failed=True)
-    return Said(
-        said.step, said.kind, said.name, person, {name: text for name, text in filled.items() if text is not None}
-    )
+    return Said(said.step, said.kind, said.name, person, filled)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
-from uuid import UUID
 
 from sqlalchemy import ColumnElement
 from strawberry.types.base import StrawberryObjectDefinition
@@ -38,6 +37,14 @@ class Column:
     """A column as it is; what the schema shows of it follows from the field's type."""
 
     column: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalId:
+    """The global id of a row: a prefix, and keys in hexadecimal."""
+
+    prefix: str
+    columns: tuple[Expression, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +116,7 @@ class Many:
     live: bool = False
 
 
-Form: TypeAlias = Column | Made | Same | One | Many
+Form: TypeAlias = Column | GlobalId | Made | Same | One | Many
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +157,9 @@ def camel_cased(name: str) -> str:
     return first + "".join(part.capitalize() for part in others)
 
 
-def global_id(prefix: str, column: Expression) -> Made:
+def global_id(prefix: str, *columns: Expression) -> GlobalId:
     """The global id of a row."""
-
-    def make(key: UUID) -> str:
-        return f"{prefix}_{key.hex}"
-
-    return Made(make, (column,))
+    return GlobalId(prefix, columns)
 
 
 def paged(

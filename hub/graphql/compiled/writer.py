@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from graphql import (
@@ -31,7 +32,7 @@ from strawberry.types.enum import StrawberryEnumDefinition
 from strawberry.types.field import StrawberryField
 
 from hub.graphql.compiled.errors import Unanswered, Unplanned
-from hub.graphql.compiled.forms import SHAPES, Column, Form, Made, Many, One, Same, Shape
+from hub.graphql.compiled.forms import SHAPES, Column, Form, GlobalId, Made, Many, One, Same, Shape
 from hub.graphql.compiled.plan import Level, Plan, Scope, roles_of
 from hub.graphql.compiled.selections import Selections
 from hub.graphql.paging import cursor
@@ -56,6 +57,7 @@ class _Writer:
         self._selections = selections
         self._names: dict[str, Any] = {
             "_there": _there,
+            "_grouped": _grouped,
             "_int": _int,
             "_float": _float,
             "_cursor": cursor,
@@ -114,10 +116,12 @@ class _Writer:
         match form:
             case Column(column):
                 return self._leaf(field.type, self._load(scope, column), of_column=column)
+            case GlobalId(prefix, columns):
+                return f"f'{prefix}_{''.join(f'{{{self._load(scope, column)}.hex}}' for column in columns)}'"
             case Made(make, columns, now):
                 values = [self._load(scope, column) for column in columns]
                 made = f"{self._constant(make)}({', '.join([*values, *(['now'] if now else [])])})"
-                return self._value(field.type, made, sets)
+                return self._value(field.type, made, sets, is_there="None" not in _said_of(make))
             case One():
                 return self._one(scope, form, field.type, sets)
 
@@ -234,21 +238,21 @@ class _Writer:
 
     def _write_level(self, level: Level, uses: list[str], page: str) -> None:
         """The block that makes `p<number>`: for each row of the level above what is shown of the list below it."""
-        number, carried = level.number, level.carried
+        number, above = level.number, level.above
         is_page = "pageInfo" in _object_type(level.asked.type).fields
-        entry = uses[0] if not is_page else f"({', '.join([*uses, '(s0, s1)' if level.shows_cursors else 'None'])},)"
-        above = level.above
-        lists = f"[[] for _ in range(len(read[{above.number}][0]))]" if above is not None else "[[]]"
-        index = "i, " if level.has_lists else ""
-        columns = f"zip(*read[{number}])"
-        rows = f"enumerate({columns})" if level.has_lists else columns
-        names = f"({', '.join(carried)},)"
-        target = "lists[up - 1]" if above is not None else "lists[0]"
-        lines = [
-            f"lists = {lists}",
-            f"for {index}{names} in {rows}:",
-            f"    {target}.append({entry})",
-        ]
+        if is_page and not _is_plain(level, uses):
+            entry = f"({', '.join([*uses, '(s0, s1)' if level.shows_cursors else 'None'])},)"
+        else:
+            entry, page = uses[0], page.replace("entry[0]", "entry")  # no response name has a bracket
+        names = [name for name in level.carried if name != "up"] or ["up"]
+        columns = f"read[{number}]" if above is None or names == ["up"] else f"read[{number}][1:]"
+        each = f"({', '.join(names)},)"
+        rows = f"i, {each} in enumerate(zip(*{columns}))" if level.has_lists else f"{each} in zip(*{columns})"
+        lines = [f"rows = [{entry} for {rows}]"]
+        if above is None:
+            lines.append("lists = [rows]")
+        else:
+            lines.append(f"lists = _grouped(rows, read[{number}][0], len(read[{above.number}][0]))")
         if is_page:
             lines += [f"page, order = bound[{number}].page, bound[{number}].order"]
         lines += [f"p{number} = []", "for list_ in lists:"]
@@ -268,8 +272,9 @@ class _Writer:
         owner.level.shown.add(label)
         return label
 
-    def _value(self, type_: Any, text: str, sets: Sequence[SelectionSetNode]) -> str:
-        """What is shown of a value that was made: a leaf, an object of ours, or a list of these."""
+    def _value(self, type_: Any, text: str, sets: Sequence[SelectionSetNode], *, is_there: bool = False) -> str:
+        """What is shown of a value that was made: a leaf, an object of ours, or a list of these. `is_there`: it is
+        never None."""
         nullable = get_nullable_type(type_)
         if is_list_type(nullable):
             item = self._value(nullable.of_type, "item", sets)
@@ -280,7 +285,7 @@ class _Writer:
         else:
             made = self._function("made", f"None if made is None else {self._attributes(_object_type(type_), sets)}")
             shown = f"{made}({text}, now)"
-        return f"_there({shown})" if is_non_null_type(type_) else shown
+        return f"_there({shown})" if is_non_null_type(type_) and not is_there else shown
 
     def _attributes(self, of: GraphQLObjectType, sets: Sequence[SelectionSetNode]) -> str:
         """What is shown of an object of ours that asks for nothing more."""
@@ -339,6 +344,17 @@ class _Writer:
         return found
 
 
+def _said_of(make: Callable[..., Any]) -> str:
+    """What a function says it gives; a function that says nothing, or anything, may give None."""
+    said = str(inspect.signature(make).return_annotation)
+    return "None" if said == "Any" or "empty" in said else said
+
+
+def _is_plain(level: Level, uses: Sequence[str]) -> bool:
+    """Whether a page shows its entries once and without cursors: then they are what is shown."""
+    return len(uses) == 1 and not level.shows_cursors
+
+
 _ENUMS: dict[str, dict[Any, str | None]] = {}
 
 
@@ -361,6 +377,17 @@ def _there(value: Any) -> Any:
     if value is None:
         raise Unanswered("a value that has to be there is null")
     return value
+
+
+def _grouped(rows: list[Any], up: Sequence[int], count: int) -> list[list[Any]]:
+    """The rows below each of `count` rows; `up` says below which, counted from 1, in ascending order."""
+    lists = []
+    start = 0
+    for number in range(1, count + 1):
+        end = bisect_right(up, number, start)
+        lists.append(rows[start:end])
+        start = end
+    return lists
 
 
 def _int(value: Any) -> Any:

@@ -9,10 +9,9 @@ from sqlalchemy import BigInteger, func, literal_column, select
 
 from hub.accounts import queries as accounts
 from hub.connections import queries as connections
-from hub.graphql.compiled.forms import Arguments, Bound, Column, Made, Many, One, by, shape, whole
+from hub.graphql.compiled.forms import Arguments, Bound, Column, Made, Many, One, by, global_id, shape, whole
 from hub.graphql.compiled.rooms.owned import account_at
 from hub.graphql.compiled.rooms.pages import page_of
-from hub.graphql.ids import event_id
 from hub.graphql.scalars import money
 from hub.graphql.types.timeline import Event, Subject, wanted_events
 from hub.kit.paging import AnySelect
@@ -27,7 +26,7 @@ def declare() -> None:
     shape(
         Event,
         ROW,
-        id=Made(event_id, (ROW.source_account_id, ROW.id)),
+        id=global_id("evt", ROW.source_account_id, ROW.id),
         account=account_at(timeline.ACCOUNT_OF_EVENT),
         subject=Made(_subject, (ROW.subject_type, ROW.subject_id, ROW.subject_state)),
         amount=Made(money, (ROW.amount_minor, ROW.currency)),
