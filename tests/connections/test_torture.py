@@ -19,11 +19,15 @@ from random import Random
 from typing import Any, TypeVar
 from uuid import UUID
 
+import hub_intercom.connector
 import hub_stripe.connector
 import pytest
 import stamina
+from hub_intercom import Intercom
+from hub_salesforce import Salesforce
 from hub_segment import Segment
 from hub_stripe import Stripe
+from hub_zendesk import Zendesk
 from sqlalchemy import text
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -40,19 +44,28 @@ from hub.kit.loopback import serve
 from hub.kit.runtime import Kit
 from hub.sandbox import Fault, Faults, Sandbox, invent
 from hub.sandbox.books import Resource
+from hub.sandbox.doubles import DOUBLES
+from hub.sandbox.intercom.workspace import Happened
+from hub.sandbox.salesforce.outbound import Pending
 from hub.tables import metadata
 from hub.timeline import jobs
 from hub.timeline.jobs import drain_raw_records
 from hub.timeline.service import fingerprint
 
-ROUNDS = int(os.environ.get("HUB_TEST_TORTURE", "100"))
+ROUNDS = int(os.environ.get("HUB_TEST_TORTURE", "16"))
 PARTS = 4
 """The rounds are dealt out to so many tests, so that all processes of the suite share them."""
 
 UNTIL = datetime(2026, 6, 1, tzinfo=UTC)
+NOW = UNTIL + timedelta(minutes=2)
+"""Zendesk withholds the last minute."""
+
 SEED = 1
 PAGE = 2
+OTHERS_PAGE = 8
 MESSAGES = 12
+THINGS = 3
+"""Of each sort, so many are also told of by webhook."""
 FAULTS = {Fault.RATE_LIMITED: 0.06, Fault.SERVER_ERROR: 0.06, Fault.CUT: 0.06}
 KILLED = 0.12
 SPARED = {"connection", "alembic_version", "blueprint_version"}
@@ -61,18 +74,11 @@ T = TypeVar("T")
 Send = Callable[[], Awaitable[Any]]
 
 
-class FastStripe(Stripe):
-    """Stripe without its limit of requests a second."""
-
-    rate = sdk.Rate(per_second=100_000)
-
-
 @dataclass(frozen=True)
 class Vendor:
-    """A vendor's part: its connector, how a connection is configured, and all that it sends to an address."""
+    """A vendor's part: its connector, and all that it sends to a connection's address."""
 
     connector: type[sdk.Connector[Any]]
-    config: Callable[[Sandbox], dict[str, Any]]
     sends: Callable[[Sandbox, str], list[Send]]
 
 
@@ -92,18 +98,62 @@ def segment_sends(sandbox: Sandbox, url: str) -> list[Send]:
     return [partial(sender.send, chosen[first : first + 4]) for first in range(0, len(chosen), 4)]
 
 
+def salesforce_sends(sandbox: Sandbox, url: str) -> list[Send]:
+    """An outbound message about records of each object, a few in each."""
+    org = sandbox.salesforce.org
+    messages = sandbox.salesforce_messages(f"{url}/outbound/{sandbox.salesforce_message_secret}")
+    found = [
+        Pending(f"04l{kind[:3]}{nth:012}", kind, record)
+        for kind in ("Account", "Contact", "Opportunity", "Case", "Task")
+        for nth, record in enumerate(list(org.tables[kind].values())[:THINGS])
+    ]
+    return [partial(messages.send, found[first : first + 4]) for first in range(0, len(found), 4)]
+
+
+def zendesk_sends(sandbox: Sandbox, url: str) -> list[Send]:
+    """A webhook about each of the first tickets, users and organisations."""
+    webhook = sandbox.zendesk_webhook(f"{url}/webhook")
+    found = [
+        webhook.event(kind, row)
+        for kind in ("ticket", "user", "organization")
+        for row in list(sandbox.zendesk.desk.tables[f"{kind}s"])[:THINGS]
+    ]
+    return [partial(webhook.deliver, event) for event in found]
+
+
+def intercom_sends(sandbox: Sandbox, url: str) -> list[Send]:
+    """A notification about each of the first contacts, companies and conversations, as it stands."""
+    endpoint = sandbox.intercom_notifications(f"{url}/webhook")
+    workspace = sandbox.intercom.workspace
+    things: dict[str, Any] = {
+        "contact.user.updated": workspace.contacts,
+        "company.updated": workspace.companies,
+        "conversation.user.created": workspace.conversations,
+    }
+    return [
+        partial(endpoint.deliver, Happened(f"notif_{topic}_{nth}", topic, thing.updated, thing))
+        for topic, held in things.items()
+        for nth, thing in enumerate(list(held.values())[:THINGS])
+    ]
+
+
+def unhurried(kind: type[sdk.Connector[Any]]) -> type[sdk.Connector[Any]]:
+    """The connector without the pace that its vendor asks for."""
+    return type(kind.__name__, (kind,), {"rate": sdk.Rate(per_second=1_000_000, backfill_share=1.0)})
+
+
 VENDORS = (
-    Vendor(
-        FastStripe,
-        lambda world: {
-            "api_key": world.stripe_key,
-            "webhook_secret": world.stripe_webhook_secret,
-            "base_url": world.stripe_url,
-        },
-        stripe_sends,
-    ),
-    Vendor(Segment, lambda world: {"write_key": world.segment_write_key}, segment_sends),
+    Vendor(unhurried(Stripe), stripe_sends),
+    Vendor(Segment, segment_sends),
+    Vendor(unhurried(Salesforce), salesforce_sends),
+    Vendor(unhurried(Zendesk), zendesk_sends),
+    Vendor(unhurried(Intercom), intercom_sends),
 )
+
+
+def doubles(sandbox: Sandbox) -> list[Any]:
+    """Those that answer, and on whose answers faults fall."""
+    return [sandbox.stripe, sandbox.salesforce, sandbox.zendesk, sandbox.intercom]
 
 
 @dataclass
@@ -123,8 +173,11 @@ class Torture:
         ]
 
     async def read(self, stream: tuple[UUID, str], *, seconds: float | None) -> Ended:
-        """Read one stream, to its end or for a page."""
-        return (await connections.sync_stream(self.kit, *stream, seconds=seconds)).ended
+        """Read one stream, to its end or for a page; who is asked for patience has it."""
+        outcome = await connections.sync_stream(self.kit, *stream, seconds=seconds)
+        if outcome.retry_after is not None:
+            self.clock.advance(outcome.retry_after)
+        return outcome.ended
 
     async def settle(self) -> None:
         """Drain every list until nothing waits."""
@@ -149,7 +202,7 @@ class Torture:
 
     async def forget(self) -> None:
         """An empty hub with the same connections, on the first day again."""
-        self.clock.advance(UNTIL - self.clock.now())
+        self.clock.advance(NOW - self.clock.now())
         async with self.kit.transaction() as session:
             tables = [table.name for table in reversed(metadata.sorted_tables)]  # what others point to comes last
             emptied = "; ".join(f"DELETE FROM {table}" for table in tables if table not in SPARED)
@@ -160,8 +213,9 @@ class Torture:
 async def torture(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Torture]:
     """The hub and its vendors, connected. No pause between two attempts: rounds are many."""
     monkeypatch.setattr(hub_stripe.connector, "PAGE", PAGE)
+    monkeypatch.setattr(hub_intercom.connector, "PAGE", OTHERS_PAGE)
     stamina.set_testing(True, attempts=1)
-    clock = FrozenClock(UNTIL)
+    clock = FrozenClock(NOW)
     async with kit.transaction() as session:
         # No power fails here: commits need not wait for the disk.
         name = (await session.execute(text("SELECT current_database()"))).scalar_one()
@@ -170,13 +224,17 @@ async def torture(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[To
     kit = replace(kit, clock=clock)
     base = invent(SEED, 1, until=UNTIL)
     with registry.using(Registry.of(*(vendor.connector for vendor in VENDORS))) as found:
-        async with Sandbox(base, clock=lambda: UNTIL).running() as sandbox:
+        async with Sandbox(base, clock=clock.now).running() as sandbox:
+            sandbox.salesforce.page = sandbox.zendesk.page = sandbox.intercom.scroll_page = OTHERS_PAGE
+            # Time stands still here, so limits of requests a minute are none that could be kept.
+            sandbox.salesforce.daily_limit = sandbox.zendesk.exports_per_minute = sandbox.intercom.per_window = 10**9
             intake = Intake(kit)
             async with serve(Starlette(routes=[Mount("/in", intake)])) as url:
                 streams = []
                 for vendor in VENDORS:
-                    name, config = vendor.connector.id, vendor.config(sandbox)
-                    async with kit.transaction() as session:
+                    name = vendor.connector.id
+                    async with DOUBLES[name](sandbox) as double, kit.transaction() as session:
+                        config = dict(double.config)
                         row = await connections.add(session, kit.vault, found, name, name, config, now=clock.now())
                         streams += [
                             (row.id, stream.name) for stream in vendor.connector.streams.values() if stream.interval
@@ -188,7 +246,8 @@ async def torture(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[To
 
 async def calm(torture: Torture) -> tuple[str, int]:
     """Everything in order, once."""
-    torture.sandbox.stripe.faults = Faults()
+    for double in doubles(torture.sandbox):
+        double.faults = Faults()
     for stream in torture.streams:
         assert await torture.read(stream, seconds=None) is Ended.DONE
     for send in torture.sends():
@@ -210,7 +269,8 @@ async def killed(work: Awaitable[T], rng: Random) -> T | None:
 async def tortured(torture: Torture, seed: int) -> tuple[str, int]:
     """Anything in any order, until all of it was told at least once."""
     rng = Random(seed)
-    torture.sandbox.stripe.faults = Faults(share=FAULTS, seed=seed)
+    for nth, double in enumerate(doubles(torture.sandbox)):
+        double.faults = Faults(share=FAULTS, seed=seed * 10 + nth)
     sends = torture.sends()
     sends += rng.sample(sends, len(sends) // 3)
     rng.shuffle(sends)
@@ -229,7 +289,8 @@ async def tortured(torture: Torture, seed: int) -> tuple[str, int]:
                 await killed(drain_deliveries(torture.kit), rng)
             case "records":
                 await killed(drain_raw_records(torture.kit), rng)
-    torture.sandbox.stripe.faults = Faults()
+    for double in doubles(torture.sandbox):
+        double.faults = Faults()
     await torture.settle()
     return await torture.told()
 
