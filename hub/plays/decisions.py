@@ -147,9 +147,7 @@ class GiveTask:
 
 @dataclass(frozen=True, slots=True)
 class BeginWait:
-    """A wait begins."""
-
-    until: datetime
+    """A wait begins; how long it lasts may depend on where the account is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +239,7 @@ def _begin(step: Step, now: datetime) -> Move:
         case TaskStep():
             return GiveTask(due_at=None if step.due is None else now + step.due, rest=step.until_done)
         case WaitStep():
-            return BeginWait(until=now + step.wait)
+            return BeginWait()
         case BranchStep():
             return AskRule()
         case ApproveStep():

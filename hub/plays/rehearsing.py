@@ -15,11 +15,23 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 from uuid import UUID
 
+from hub.measures.definitions import Selection
 from hub.plays.budget import DAY, WEEK, ContactBudget, not_before
 from hub.plays.decisions import Somebody
 from hub.plays.previewing import Said
 from hub.plays.section import Play
-from hub.plays.step_kinds import ActionStep, ApproveStep, BranchStep, Step, TaskStep, WaitStep, not_taken, on_failure
+from hub.plays.step_kinds import (
+    ActionStep,
+    ApproveStep,
+    BranchStep,
+    NotifyStep,
+    SetStep,
+    Step,
+    TaskStep,
+    WaitStep,
+    not_taken,
+    on_failure,
+)
 
 
 class Outcome(StrEnum):
@@ -72,13 +84,16 @@ class Past:
     """What a run asks of its account's past, until `until`.
 
     `holds(rule, moment)`: whether a rule held then. `first(rule, after)`: the first moment from then on at which it is
-    seen to hold. `say(step number, step, run)`: the words of a step. `is_touch(step)`: whether the budget counts it.
-    `zone(person)`: their time zone.
+    seen to hold. `wait_over(step, began)`: when a wait that begins then is over. `event(event, since, until, person)`:
+    when such an event first happened in that time. `say(step number, step, run)`: the words of a step.
+    `is_touch(step)`: whether the budget counts it. `zone(person)`: their time zone.
     """
 
     until: datetime
     holds: Callable[[str, datetime], bool]
     first: Callable[[str, datetime], datetime | None]
+    wait_over: Callable[[WaitStep, datetime], datetime]
+    event: Callable[[Selection, datetime, datetime, UUID | None], datetime | None]
     say: Callable[[int, Step, Rehearsal], Sequence[Said]]
     is_touch: Callable[[ActionStep], bool]
     zone: Callable[[UUID], str]
@@ -118,7 +133,8 @@ def rehearse(
 def _walk(
     play: Play, steps: Sequence[Step], run: Rehearsal, past: Past, budget: ContactBudget, touched: Touched
 ) -> Walk:
-    now, left_out = run.at, set[int]()
+    now = since = run.at
+    left_out = set[int]()
     over = past.first(play.exit, run.at) if play.exit is not None else None
     for number, step in enumerate(steps):
         if number in left_out:
@@ -129,12 +145,13 @@ def _walk(
         failed = False
         match step:
             case WaitStep():
-                sooner = past.first(step.until, now) if step.until is not None else None
-                now = min(now + step.wait, sooner) if sooner is not None else now + step.wait
+                now = _waited(step, run, past, since, now)
+                since = now
                 yield now
             case BranchStep():
                 left_out |= set(not_taken(step, number, holds=past.holds(step.branch, now)))
             case _:
+                since = since if isinstance(step, NotifyStep | SetStep) else now
                 said = past.say(number, step, run)
                 failed = any(one.failed for one in said)
                 for one in said:
@@ -152,6 +169,17 @@ def _walk(
         if not failed:
             left_out |= set(on_failure(step, number))
     run.ended_at = now
+
+
+def _waited(step: WaitStep, run: Rehearsal, past: Past, since: datetime, now: datetime) -> datetime:
+    """When a wait that begins now is over; an event counts from `since` on (see `WaitStep`)."""
+    over, sooner = past.wait_over(step, now), None
+    match step.until:
+        case Selection() as event:
+            sooner = past.event(event, since, over, run.person.id if run.person else None)
+        case str() as rule:
+            sooner = past.first(rule, now)
+    return over if sooner is None else max(now, min(over, sooner))
 
 
 def _is_touch(step: Step, said: Said, past: Past) -> bool:

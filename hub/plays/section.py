@@ -8,7 +8,8 @@ plays:
       - action: inapp.send_message
         to: {role: administrator}
         input: {title: "May we help?", body: "Hello {{ person.name or 'there' }}, …"}
-      - wait: 3d
+      - wait: {business: 3d}
+        until: {event: message.clicked}
       - task: "Call {{ account.name }}"
         due: 2d
 ```

@@ -28,8 +28,11 @@ from hub.health.daily import days_known
 from hub.kit.errors import HubError, Invalid
 from hub.kit.ids import new_id
 from hub.kit.paging import among
+from hub.measures.definitions import Selection
 from hub.plays.audience import people_at
+from hub.plays.awaited import Happened, happened
 from hub.plays.budget import WEEK, ContactBudget
+from hub.plays.business_time import BusinessHours, over
 from hub.plays.calls import declared_action
 from hub.plays.decisions import Somebody
 from hub.plays.enrolling import definition_of
@@ -39,7 +42,7 @@ from hub.plays.reasons_then import Asked, Days, Then, reasons_then
 from hub.plays.rehearsing import Past, Rehearsal, Touched, counted, rehearse
 from hub.plays.section import Play
 from hub.plays.starting import Earlier, is_held_out, why_not
-from hub.plays.step_kinds import ActionStep, Step, program
+from hub.plays.step_kinds import ActionStep, Step, WaitStep, program
 
 DAY: Final = timedelta(days=1)
 
@@ -141,6 +144,8 @@ async def _look(
             until=found.until,
             holds=partial(asked.holds, id_),
             first=partial(asked.first, id_),
+            wait_over=partial(_wait_over, scene.hours, account.time_zone),
+            event=partial(scene.happened.first, id_),
             say=partial(_say, found.play, account, people),
             is_touch=_is_touch,
             zone=partial(scene.zone, account),
@@ -162,6 +167,8 @@ class _Scene:
     others: Mapping[UUID, list[Earlier]]
     touched: Mapping[UUID, Touched]
     budget: ContactBudget
+    hours: BusinessHours
+    happened: Happened
 
     @classmethod
     async def of(
@@ -181,7 +188,9 @@ class _Scene:
             touched[account_id].of_person.setdefault(person_id, []).append(at)
             touched[account_id].at_account.append(at)
         budget = blueprint.section("contact_budget", ContactBudget)
-        return cls(people, dict(zones.all()), others, touched, budget)
+        hours = blueprint.section("business_hours", BusinessHours)
+        events = await happened(session, _awaited(play), ids, found.since, found.until)
+        return cls(people, dict(zones.all()), others, touched, budget, hours, events)
 
     def zone(self, account: Account, person: UUID) -> str:
         """The person's time zone, else the account's."""
@@ -231,6 +240,16 @@ def _say(
     """The words of a step in a run that never was."""
     one = Run(id=new_id(), play=play, account_id=account.id, trigger=dict(run.trigger))
     return say(number, step, one, account, people if run.person is None else [run.person], run.person)
+
+
+def _wait_over(hours: BusinessHours, time_zone: str, step: WaitStep, began: datetime) -> datetime:
+    return over(step.wait, hours, time_zone, began)
+
+
+def _awaited(play: Play) -> list[Selection]:
+    """The events that steps wait for."""
+    waits = [step for step in program(play.steps) if isinstance(step, WaitStep)]
+    return [step.until for step in waits if isinstance(step.until, Selection)]
 
 
 def _is_touch(step: ActionStep) -> bool:

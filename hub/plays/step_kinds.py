@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from pydantic import Field, Tag, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from hub.accounts.roles import PersonRole
 from hub.blueprint.problems import Path
 from hub.blueprint.values import Duration, Entry, Name, format_duration
-from hub.measures.definitions import Scalar
+from hub.measures.definitions import Scalar, Selection
+from hub.plays.business_time import BusinessTime
 from hub.plays.kinds import kind_in, one_or_more
 from hub.plays.team import CSM
 from hub.plays.templates import check_template
@@ -113,15 +114,36 @@ class TaskStep(Fallible):
         return self.task
 
 
-class WaitStep(Fallible):
-    """Let time pass; with `until`, no longer than until that rule holds."""
+Span: TypeAlias = Annotated[
+    Annotated[Duration, Tag("span")] | Annotated[BusinessTime, Tag("business")],
+    Discriminator(lambda value: "business" if isinstance(value, Mapping | BusinessTime) else "span"),
+]
+"""A span of time (`3d`), or one that passes in business hours only (`{business: 4h}`)."""
 
-    wait: Duration
-    until: str | None = None
+Until: TypeAlias = Annotated[
+    Annotated[str, Tag("rule")] | Annotated[Selection, Tag("event")],
+    Discriminator(lambda value: "event" if isinstance(value, Mapping | Selection) else "rule"),
+]
+"""A rule that holds, or an event that happens (`{event: invoice.paid}`)."""
+
+
+class WaitStep(Fallible):
+    """Let time pass; with `until`, no longer than until that rule holds or that event happens.
+
+    An event counts from the step before on, so that an answer which comes at once is not missed: since that action,
+    task or question began, or that wait ended. In a play that runs for each person it is an event of that person.
+    """
+
+    wait: Span
+    until: Until | None = None
 
     @property
     def name(self) -> str:
-        return format_duration(self.wait)
+        match self.wait:
+            case BusinessTime(business=span):
+                return f"{span} of business time"
+            case span:
+                return format_duration(span)
 
 
 class BranchStep(Fallible):

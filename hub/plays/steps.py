@@ -19,9 +19,11 @@ import orjson
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hub.accounts.service import mark_changed
 from hub.kit.db import lock_all
 from hub.kit.paging import among
 from hub.kit.runtime import Kit
+from hub.measures.definitions import Selection
 from hub.plays import announcements
 from hub.plays.budget import Wait
 from hub.plays.calls import Answer, Asking, Call, make, next_calls, note
@@ -131,6 +133,7 @@ async def _together(kit: Kit, run_ids: Sequence[UUID], answers: Sequence[Answer]
             ]
             while going:
                 going = await _round(session, going, rows, steps, turns, now)
+            await mark_changed(session, _to_look_at(runs.values(), rows, steps, now), now)
     return turns
 
 
@@ -150,6 +153,19 @@ def _who_may_be_touched(runs: Iterable[Run], steps: Mapping[UUID, Sequence[Step]
         run.account_id
         for run in runs
         if any(isinstance(step, ActionStep) and step.to is not None for step in steps[run.id][run.step :])
+    }
+
+
+def _to_look_at(
+    runs: Iterable[Run], rows: Mapping[tuple[UUID, int], RunStep], steps: Mapping[UUID, Sequence[Step]], now: datetime
+) -> set[UUID]:
+    """The accounts of runs that began to wait for an event, which may have come already."""
+    return {
+        run.account_id
+        for run in runs
+        if isinstance(step := steps[run.id][run.step], WaitStep)
+        and isinstance(step.until, Selection)
+        and rows[run.id, run.step].started_at == now
     }
 
 
@@ -207,8 +223,9 @@ async def _go_on(
                 return Asking(run, row, step)
             case GiveTask(due_at, rest) if isinstance(step, TaskStep):
                 await give_task(session, run, row, step, due_at, rest, now)
-            case BeginWait(until) if isinstance(step, WaitStep):
-                await begin_wait(session, run, row, step, until, now)
+            case BeginWait() if isinstance(step, WaitStep):
+                before = [rows[run.id, number] for number in range(run.step)]
+                await begin_wait(session, run, row, step, before, now)
             case AskRule() if isinstance(step, BranchStep):
                 await branch(session, run, row, step, now)
             case AskApproval(due_at) if isinstance(step, ApproveStep):

@@ -23,9 +23,11 @@ from hub.health.waking import STILL
 from hub.kit import work
 from hub.kit.db import json_text
 from hub.kit.errors import Invalid
+from hub.measures.definitions import Selection
 from hub.measures.rules import Rule
 from hub.measures.section import Catalogue
 from hub.plays.asking import rule_of
+from hub.plays.awaited import Awaited, came
 from hub.plays.enrolling import TO_ADVANCE
 from hub.plays.section import kept
 from hub.plays.step_kinds import WaitStep, program
@@ -43,13 +45,13 @@ def moves_by_itself(blueprint: Blueprint, rule: Rule | None) -> bool:
 
 async def move_runs(session: AsyncSession, blueprint: Blueprint, frame: pl.DataFrame, now: datetime) -> frozenset[UUID]:
     """Look at the runs on the accounts of a batch; `frame` has a row for each account, with everything that a rule may
-    name. Returns the accounts on which a run asks for what moves by itself. At most six statements, whatever their
+    name. Returns the accounts on which a run asks for what moves by itself. At most seven statements, whatever their
     number."""
     found = await session.execute(
         text(
-            "SELECT r.id, r.account_id, r.definition, r.step, r.status, r.ending IS NOT NULL AS ending, "
+            "SELECT r.id, r.account_id, r.person_id, r.definition, r.step, r.status, r.ending IS NOT NULL AS ending, "
             "r.goal_by IS NOT NULL AND r.goal_reached_at IS NULL AND r.goal_by >= :now AS seeks, "
-            "w.kind, w.status AS at "
+            "w.kind, w.status AS at, w.due_at, w.result "
             "FROM run r LEFT JOIN run_step w ON w.run_id = r.id AND w.index = r.step "
             "WHERE r.account_id = ANY(CAST(:ids AS uuid[])) AND (r.status IN ('running', 'held', 'paused') "
             "OR (r.goal_by >= :now AND r.goal_reached_at IS NULL)) ORDER BY r.id"
@@ -64,6 +66,7 @@ async def move_runs(session: AsyncSession, blueprint: Blueprint, frame: pl.DataF
     rules = _readable(blueprint, {rule for play in plays for _, rule in play.rules()})
     asked = _Asked(blueprint, await with_asked(session, frame, rules.values(), now), rules)
     ends, goes_on, reached = [], [], []
+    awaited: list[Awaited] = []
     restless: set[UUID] = set()
     for row, play in zip(rows, plays, strict=True):
         nth = place[row.account_id]
@@ -75,8 +78,15 @@ async def move_runs(session: AsyncSession, blueprint: Blueprint, frame: pl.DataF
             ends.append({"id": row.id, "ending": {"reason": "exit", **asked.because(play.exit, nth)}})
         elif row.status in MOVES and row.kind == "wait" and row.at == "waiting":
             step = program(play.steps)[row.step]
-            if isinstance(step, WaitStep) and step.until is not None and asked.holds(step.until, nth):
-                goes_on.append({"run_id": row.id, "index": row.step, "result": asked.because(step.until, nth)})
+            match step.until if isinstance(step, WaitStep) else None:
+                case Selection() as event:
+                    since = datetime.fromisoformat(row.result["since"])
+                    awaited.append(Awaited(row.id, row.account_id, row.person_id, event, since, row.due_at))
+                case str() as rule if asked.holds(rule, nth):
+                    goes_on.append({"run_id": row.id, "index": row.step, "result": asked.because(rule, nth)})
+    numbers = {row.id: row.step for row in rows}
+    for run_id, result in (await came(session, awaited, now)).items():
+        goes_on.append({"run_id": run_id, "index": numbers[run_id], "result": result})
     await _write(session, ends, goes_on, reached, now)
     return frozenset(restless)
 

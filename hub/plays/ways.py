@@ -1,7 +1,8 @@
-"""Steps that let time pass or choose a way: `wait` and `branch`. What they ask of the account is a rule."""
+"""Steps that let time pass or choose a way: `wait` and `branch`. What they ask of the account is a rule or an event."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -10,22 +11,46 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.blueprint import service as blueprints
 from hub.kit.errors import Invalid
+from hub.measures.definitions import Selection
 from hub.plays.asking import Held, ask
 from hub.plays.audience import account_of
+from hub.plays.awaited import waits_for
+from hub.plays.business_time import BusinessHours, over
 from hub.plays.filling import fail
 from hub.plays.model import Run, RunStep, StepStatus
 from hub.plays.step_kinds import BranchStep, WaitStep, not_taken
 
 
 async def begin_wait(
-    session: AsyncSession, run: Run, row: RunStep, step: WaitStep, until: datetime, now: datetime
+    session: AsyncSession, run: Run, row: RunStep, step: WaitStep, before: Sequence[RunStep], now: datetime
 ) -> None:
-    """Wait; not at all when what is waited for is so already. That it becomes so is found by `following`."""
+    """Wait; not at all when the rule that is waited for holds already. That it begins to hold, and that an event came,
+    is found by `following`. `before` are the steps before this one."""
+    until = await _over(session, run, step, now)
     row.status, row.started_at, row.due_at = StepStatus.WAITING, now, until
-    if step.until is not None:
-        held = await _asked(session, run, row, step.until, now)
-        if held is not None and held.holds:
-            row.status, row.result = StepStatus.DONE, held.as_json()
+    match step.until:
+        case Selection() as event:
+            row.result = waits_for(event, heard_since(before, run.started_at))
+        case str() as rule:
+            held = await _asked(session, run, row, rule, now)
+            if held is not None and held.holds:
+                row.status, row.result = StepStatus.DONE, held.as_json()
+
+
+async def _over(session: AsyncSession, run: Run, step: WaitStep, now: datetime) -> datetime:
+    """When a wait that begins now is over."""
+    hours = (await blueprints.current(session)).section("business_hours", BusinessHours)
+    return over(step.wait, hours, (await account_of(session, run.account_id)).time_zone, now)
+
+
+def heard_since(before: Sequence[RunStep], began: datetime) -> datetime:
+    """From when on an event counts for a wait behind these steps of a run that began then."""
+    for row in reversed(before):
+        if row.kind == "wait" and row.started_at is not None and row.finished_at is not None:
+            return row.finished_at
+        if row.kind in ("action", "task", "approve") and row.started_at is not None:
+            return row.started_at
+    return began
 
 
 async def branch(session: AsyncSession, run: Run, row: RunStep, step: BranchStep, now: datetime) -> None:

@@ -19,6 +19,7 @@ from hub.journeys.section import Journeys, Segments
 from hub.measures.section import Catalogue
 from hub.measures.usage import Usage
 from hub.plays.budget import ContactBudget
+from hub.plays.business_time import BusinessHours
 from hub.plays.section import Plays
 from hub.plays.team import Team
 
@@ -31,6 +32,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     "alerts": Alerts,
     "plays": Plays,
     "contact_budget": ContactBudget,
+    "business_hours": BusinessHours,
     "team": Team,
     "digest": Digest,
 }

@@ -111,7 +111,7 @@ ACTION, TASK, WAIT = ActionStep(action="a.b"), TaskStep(task="Call", due=3 * DAY
         (TASK, "pending", None, GiveTask(due_at=NOW + 3 * DAY, rest=True)),
         (TaskStep(task="Call", until_done=False), "pending", None, GiveTask(due_at=None, rest=False)),
         (TASK, "waiting", NOW - DAY, Rest(until=None)),
-        (WAIT, "pending", None, BeginWait(until=NOW + 2 * DAY)),
+        (WAIT, "pending", None, BeginWait()),
         (WAIT, "waiting", NOW + DAY, Rest(until=NOW + DAY)),
         (WAIT, "waiting", NOW, GoOn()),
         (ACTION, "done", None, GoOn()),

@@ -154,6 +154,20 @@ async def test_a_run_goes_its_way_through_the_past(still: Kit, vendor: Loft) -> 
     assert {run.ended for run in (await tried(still)).first} == {End.HELD}
 
 
+async def test_waits_of_the_past_end_with_their_event_or_in_business_hours(still: Kit, vendor: Loft) -> None:
+    """An answer that came meanwhile ends the wait; without one it lasts so many hours of work (from Monday at nine)."""
+    wait = {"wait": {"business": "12h"}, "until": {"event": "survey.answered"}}
+    await known(still, {"trigger": {"event": "opportunity.won"}, "steps": [wait, {"notify": "there"}]})
+    fast, slow = [await an_account(still, name=name) for name in ("Fast", "Slow")]
+    for account in (fast, slow):
+        await met(still, account, 7, kind="opportunity.won")
+        await met(still, account, 8, 2, kind="survey.answered")
+    await met(still, fast, 6.9, kind="survey.answered")
+    found = {found_name(found, run.account_id): run for found in [await tried(still)] for run in found.first}
+    assert found["Fast"].words[0].at == NOW - 6.9 * DAY
+    assert found["Slow"].words[0].at == NOW - 6 * DAY + timedelta(hours=4)
+
+
 def found_name(found: Simulation, account_id: UUID) -> str:
     return found.names[account_id]
 
