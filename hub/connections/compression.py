@@ -1,33 +1,34 @@
-"""How raw bodies are kept: zlib (RFC 1950), so that any tool can read them.
+"""How raw bodies are kept: as LZ4 frames, so that any tool can read them.
 
-Compressing here costs less than not compressing: PostgreSQL's own compression takes ten times as long, and without any
-the write-ahead log is what limits the rate. `isal` writes the same format in a quarter of the time of the standard
-library, which does it where there is no build of `isal`.
+Compressing here costs less than not compressing: PostgreSQL's own compression takes many times as long, and without any
+the write-ahead log is what limits the rate. LZ4 takes half the time of the fastest deflate for half as many bytes more.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
-from importlib import import_module
+from typing import Final
+
+import lz4.frame
+
+FRAME: Final = b"\x04\x22\x4d\x18"
+"""How every LZ4 frame begins."""
 
 
-def _fastest() -> Callable[[bytes, int], bytes]:
-    try:
-        compress: Callable[[bytes, int], bytes] = import_module("isal.isal_zlib").compress
-    except ImportError:
-        return zlib.compress
-    return compress
-
-
-_compress = _fastest()
+class Damaged(Exception):
+    """A stored body that cannot be unpacked."""
 
 
 def pack(body: bytes) -> bytes:
     """The body as it is stored."""
-    return _compress(body, 1)
+    packed: bytes = lz4.frame.compress(body)
+    return packed
 
 
 def unpack(stored: bytes) -> bytes:
-    """The body as it came; raises `zlib.error` for anything that `pack` did not write."""
-    return zlib.decompress(stored)
+    """The body as it came, also of deliveries from before LZ4 (zlib); raises `Damaged` for anything else."""
+    try:
+        body: bytes = lz4.frame.decompress(stored) if stored.startswith(FRAME) else zlib.decompress(stored)
+    except (RuntimeError, zlib.error) as error:
+        raise Damaged(str(error)) from error
+    return body

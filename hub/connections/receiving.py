@@ -7,7 +7,6 @@ kept with its problem and shown in quarantine; it stays as long as nobody has re
 from __future__ import annotations
 
 import asyncio
-import zlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.connections import metrics, registry
-from hub.connections.compression import unpack
+from hub.connections.compression import Damaged, unpack
 from hub.connections.faults import described
 from hub.connections.following_up import to_follow_up
 from hub.connections.hosting import pure_connector
@@ -102,7 +101,7 @@ def harvest(connector: Connector[Any] | str, row: Row[Any], now: datetime) -> Ha
             _sort(connector, webhook.handles, item, found, now)
     except ConnectorError as error:
         found.problem = printable(error.message, secrets_of(connector.config))
-    except zlib.error as error:
+    except Damaged as error:
         found.problem = f"The stored body is damaged: {error}"
     except Exception as error:  # receive may fail in any way over a body that nobody foresaw
         found.problem = described(error, secrets_of(connector.config))
