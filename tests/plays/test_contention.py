@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -21,7 +23,7 @@ from .scene import NOW, SEND, Somebody, add_account, apply, count, drain, enrol,
 from .vendor import Loft
 
 PLAYS, PEOPLE = (int(part) for part in os.environ.get("HUB_CONTENTION", "6,12").split(","))
-BUDGET = {"per_person_per_week": 2, "per_account_per_day": 3, "quiet": {"from": 20, "to": 8}, "patience": "3w"}
+BUDGET = {"per_person_per_week": 2, "per_account_per_day": 3, "quiet": {"from": 20, "to": 8}, "patience": "2w"}
 LETTER = {**SEND, "to": {"role": "any"}}
 
 
@@ -44,33 +46,73 @@ async def touches(kit: Kit) -> list[Touch]:
 
 async def test_nobody_is_touched_above_the_budget(still: Kit, clock: FrozenClock, vendor: Loft) -> None:
     """A month of several plays over the same people: at most two letters a week each, three a day at one account, none
-    at night or on a weekend, and none lost."""
+    at night or on a weekend. Each person hears from the most important plays, in their order; every other letter waits
+    and says why, until it is dropped and says so."""
+    clock.advance(timedelta(hours=12))  # at night, so that all of them want the same morning
     plays = {
         f"play_{nth}": {"trigger": {"by_hand": True}, "priority": 10 + nth, "steps": [LETTER]} for nth in range(PLAYS)
     }
     await apply(still, [LETTER], budget=BUDGET, **plays)
-    accounts = [
-        await add_account(still, *[Somebody("champion", name=f"P{nth}")] * 4, name=f"Account {nth}")
-        for nth in range(PEOPLE // 4)
-    ]
+    people = [Somebody("champion", name=f"P{nth}") for nth in range(4)]
+    accounts = [await add_account(still, *people, name=f"Account {nth}") for nth in range(PEOPLE // 4)]
     for nth, account in enumerate(accounts):
         for play in plays:
             await enrol(still, account, f"alert:{nth}", play=play)
-    await wait_for(still, clock, NOW + timedelta(days=30))
-    found = await touches(still)
-    assert len(found) == len(vendor.letters) == PLAYS * PEOPLE
+    for day, over in ((10, False), (30, True)):
+        await wait_for(still, clock, NOW + timedelta(days=day))
+        calls, found = await all_calls(still), await touches(still)
+        assert len(calls) == PLAYS * PEOPLE
+        _holds_the_budget(found)
+        sent = {(call.run_id, call.person_id) for call in calls if call.status == CallStatus.DONE}
+        assert sent == {(touch.run_id, touch.person_id) for touch in found}
+        assert len(vendor.letters) == len(found) == len(sent)
+        _says_what_became_of_it([call for call in calls if call.status != CallStatus.DONE], over=over)
+        _goes_by_priority(found, {run.id: run.priority for run in await runs(still)})
+    assert {run.status for run in await runs(still)} == {"done"}
+    assert 0 < len(found) < PLAYS * PEOPLE
+
+
+def _holds_the_budget(found: Sequence[Touch]) -> None:
+    """No touch at night or on a weekend, and none too many in the seven days or the day before each."""
+    of_person: defaultdict[UUID, list[datetime]] = defaultdict(list)
+    at_account: defaultdict[UUID, list[datetime]] = defaultdict(list)
     for touch in found:
         local = touch.touched_at.astimezone(ZoneInfo("UTC"))
         assert 8 <= local.hour < 20
         assert local.weekday() < 5
-        week = [one for one in found if one.person_id == touch.person_id and _within(one, touch, timedelta(days=7))]
-        day = [one for one in found if one.account_id == touch.account_id and _within(one, touch, timedelta(days=1))]
-        assert len(week) <= 2
-        assert len(day) <= 3
+        of_person[touch.person_id].append(touch.touched_at)
+        at_account[touch.account_id].append(touch.touched_at)
+    for times, most, span in (
+        *((times, 2, timedelta(days=7)) for times in of_person.values()),
+        *((times, 3, timedelta(days=1)) for times in at_account.values()),
+    ):
+        assert all(later - earlier >= span for earlier, later in zip(times, times[most:], strict=False))
 
 
-def _within(one: Touch, last: Touch, span: timedelta) -> bool:
-    return last.touched_at - span < one.touched_at <= last.touched_at
+def _says_what_became_of_it(calls: Sequence[StepCall], *, over: bool) -> None:
+    """What was not sent waits, or was dropped in the end; either way it names the budget."""
+    reasons = ("contacted", "quiet hour", "higher priority")
+    for call in calls:
+        waits = call.status == CallStatus.PENDING and call.waiting_since is not None
+        dropped = call.status == CallStatus.DROPPED and (call.problem or "").startswith("Dropped: ")
+        assert dropped if over else waits
+        assert any(reason in (call.problem or "") for reason in reasons)
+
+
+def _goes_by_priority(found: Sequence[Touch], priorities: Mapping[UUID, int]) -> None:
+    """Each person had the most important plays first, and none that a more important one still waited behind."""
+    heard: defaultdict[UUID, list[int]] = defaultdict(list)
+    for touch in sorted(found, key=lambda one: (one.touched_at, -priorities[one.run_id])):
+        heard[touch.person_id].append(priorities[touch.run_id])
+    wanted = sorted(set(priorities.values()), reverse=True)
+    assert len(heard) == PEOPLE
+    for order in heard.values():
+        assert order == wanted[: len(order)]
+
+
+async def all_calls(kit: Kit) -> list[StepCall]:
+    async with kit.reading() as session:
+        return list((await session.execute(select(StepCall))).scalars())
 
 
 async def test_priority_decides_who_goes_first(still: Kit, clock: FrozenClock, vendor: Loft) -> None:
