@@ -34,7 +34,7 @@ async def start_plays(session: AsyncSession, fact: Fact, now: datetime) -> None:
 
 async def follow_task(session: AsyncSession, fact: Fact, now: datetime) -> None:
     """Have the task's twin at a vendor follow it."""
-    await plays.tell_twin(session, UUID(fact.payload["task_id"]), now=now)
+    await plays.tell_twins(session, [UUID(fact.payload["task_id"])], now=now)
 
 
 REACTIONS: Final[dict[str, tuple[Reaction, ...]]] = {

@@ -7,10 +7,11 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, update
+from sqlalchemy import ColumnElement, func, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.plays.model import CallStatus, RunStep, StepCall, StepStatus, Task, TaskKind, TaskStatus
+from hub.plays.twins import tell_twins
 
 SWITCHED_OFF: Final = "switched_off"
 """Why a run ends whose play was switched off, as its `ending` says it."""
@@ -23,18 +24,27 @@ class OpenTasks(StrEnum):
     CLOSE = "close"
 
 
+async def cancel_tasks(
+    session: AsyncSession, run_id: UUID, *which: ColumnElement[bool], reason: str, by: str, now: datetime
+) -> None:
+    """Cancel the open tasks of a run that are `which`, and have their twins closed."""
+    canceled = await session.execute(
+        update(Task)
+        .where(Task.run_id == run_id, Task.status == TaskStatus.OPEN, *which)
+        .values(status=TaskStatus.CANCELED, completed_at=now, completed_by=by, outcome=reason)
+        .returning(Task.id)
+    )
+    await tell_twins(session, canceled.scalars().all(), now=now)
+
+
 async def close_run(
     session: AsyncSession, run_id: UUID, reason: str, *, by: str, now: datetime, leaves_tasks: bool = False
 ) -> None:
     """Leave out the steps of a run that are not over, give up its wait for the budget, and cancel its open tasks unless
     it `leaves_tasks`: then whoever has them may finish them. A question that nobody waits for any more is canceled
     either way."""
-    canceled = update(Task).where(Task.run_id == run_id, Task.status == TaskStatus.OPEN)
-    if leaves_tasks:
-        canceled = canceled.where(Task.kind == TaskKind.APPROVAL)
-    await session.execute(
-        canceled.values(status=TaskStatus.CANCELED, completed_at=now, completed_by=by, outcome=reason)
-    )
+    which = (Task.kind == TaskKind.APPROVAL,) if leaves_tasks else ()
+    await cancel_tasks(session, run_id, *which, reason=reason, by=by, now=now)
     over = (StepStatus.DONE, StepStatus.SKIPPED)
     await session.execute(
         update(RunStep)

@@ -18,9 +18,9 @@ from hub.kit import work
 from hub.kit.errors import Invalid, NotFound
 from hub.plays import announcements
 from hub.plays.audience import account_of
-from hub.plays.closing import close_run
+from hub.plays.closing import cancel_tasks, close_run
 from hub.plays.enrolling import BY_HAND, TO_ADVANCE, definition_of, enrol_by_hand
-from hub.plays.model import CallStatus, Run, RunStatus, RunStep, StepCall, StepStatus, SwitchState, Task, TaskStatus
+from hub.plays.model import CallStatus, Run, RunStatus, RunStep, StepCall, StepStatus, SwitchState, Task
 from hub.plays.section import kept
 from hub.plays.starting import ALIVE
 from hub.plays.step_kinds import on_failure, program
@@ -144,7 +144,8 @@ async def run_again(session: AsyncSession, viewer: Viewer, run_id: UUID, step: i
         )
     again = program(kept(orjson.dumps(run.definition)).steps)[step]
     steps = range(step, on_failure(again, step).stop)
-    await _cancel_tasks(session, run.id, steps, "The step is done anew.", viewer.actor, now)
+    anew = "The step is done anew."
+    await cancel_tasks(session, run.id, Task.step.in_(steps), reason=anew, by=viewer.actor, now=now)
     await session.execute(  # a task keeps its run, and gives up its place to the one that is given anew
         update(Task).where(Task.run_id == run.id, Task.step.in_(steps)).values(step=None)
     )
@@ -169,7 +170,7 @@ async def skip_step(session: AsyncSession, viewer: Viewer, run_id: UUID, *, now:
         .where(StepCall.run_id == run.id, StepCall.step == run.step, StepCall.waiting_since.is_not(None))
         .values(status=CallStatus.DROPPED, finished_at=now, waiting_since=None, problem=reason)
     )
-    await _cancel_tasks(session, run.id, range(run.step, run.step + 1), reason, viewer.actor, now)
+    await cancel_tasks(session, run.id, Task.step == run.step, reason=reason, by=viewer.actor, now=now)
     run.status = _not_held(run)
     return await _released(session, viewer, run, "run.step_skipped", now)
 
@@ -208,14 +209,6 @@ async def _begin_anew(session: AsyncSession, run_id: UUID, steps: range, only: S
     for row in rows.scalars():
         row.status = StepStatus.WAITING if row.index in calling else StepStatus.PENDING
         row.problem, row.finished_at, row.due_at, row.result = None, None, None, {}
-
-
-async def _cancel_tasks(session: AsyncSession, run_id: UUID, steps: range, reason: str, by: str, now: datetime) -> None:
-    await session.execute(
-        update(Task)
-        .where(Task.run_id == run_id, Task.step.in_(steps), Task.status == TaskStatus.OPEN)
-        .values(status=TaskStatus.CANCELED, completed_at=now, completed_by=by, outcome=reason)
-    )
 
 
 async def _released(session: AsyncSession, viewer: Viewer, run: Run, what: str, now: datetime) -> Run:

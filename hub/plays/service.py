@@ -17,7 +17,7 @@ from hub.plays.switching import Switched, pause_play, resume_play, switch_off, s
 from hub.plays.tasks import assign_task, comment_on_task, complete_task, decide_approval, tick_task
 from hub.plays.together import together
 from hub.plays.trigger_kinds import Existing
-from hub.plays.twins import tell_twin
+from hub.plays.twins import tell_twins
 
 __all__ = [
     "MOST_AT_ONCE",
@@ -56,7 +56,7 @@ __all__ = [
     "start_play",
     "switch_off",
     "switch_on",
-    "tell_twin",
+    "tell_twins",
     "tick_task",
     "together",
     "try_again",

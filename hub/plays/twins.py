@@ -6,7 +6,8 @@ each task and what is to become of it, so that a repeated attempt makes no secon
 back as an event (`task.completed`, told by the record of that id), like anything else that happens at the account.
 
 Neither side tells the other what it heard from it: a twin that is known to be closed is not closed again, and an event
-about a task of ours that has ended already changes nothing.
+about a task of ours that has ended already changes nothing. A task that is canceled here is completed there: a vendor
+knows no other end.
 """
 
 from __future__ import annotations
@@ -55,10 +56,10 @@ async def keeper(session: AsyncSession) -> Connection | None:
     return found.scalar_one_or_none()
 
 
-async def tell_twin(session: AsyncSession, task_id: UUID, *, now: datetime) -> None:
-    """A task was given or has ended: its twin is to follow, where there is somebody to keep one."""
-    if await keeper(session) is not None:
-        await work.mark(session, TO_TWIN, [str(task_id)], due_at=now)
+async def tell_twins(session: AsyncSession, task_ids: Collection[UUID], *, now: datetime) -> None:
+    """Tasks were given or have ended: their twins are to follow, where there is somebody to keep them."""
+    if task_ids and await keeper(session) is not None:
+        await work.mark(session, TO_TWIN, (str(id_) for id_ in task_ids), due_at=now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def _asked(task: Task, twin: TaskTwin | None, account: str | None) -> tuple[str,
         }
         return CREATE, given
     open_there = twin is not None and twin.external_id is not None and twin.closed_at is None
-    if twin is not None and open_there and task.status == TaskStatus.DONE:
+    if twin is not None and open_there and task.status != TaskStatus.OPEN:
         return COMPLETE, {"task": twin.external_id}
     return None
 

@@ -23,6 +23,7 @@ from hub.reactions import drain_outbox
 from hub.sandbox import Fault, Sandbox
 from hub.sandbox.salesforce import Record
 from tests.connections.salesforce.crm import read, rows
+from tests.plays.scene import apply, drain, enrol
 
 TITLE = "Ask O'Neill what they need"
 
@@ -137,6 +138,28 @@ async def test_what_ends_here_ends_there(
     assert (await ours(kit)).completed_by == SYSTEM.actor
     assert (await ours(kit, TaskTwin)).closed_at is not None
     assert len(theirs(world)) == 1
+
+
+async def test_what_is_canceled_here_is_closed_there(
+    kit: Kit, world: Sandbox, crm: Connection, clock: FrozenClock, account: UUID
+) -> None:
+    """A run is canceled, and its task with it: nobody goes on working for it in Salesforce."""
+    await apply(kit, [{"task": TITLE}])
+    run = await enrol(kit, account)
+    assert run is not None
+    await drain(kit)
+    await settle(kit)
+    [twin] = theirs(world)
+    assert twin["IsClosed"] is False
+    clock.advance(timedelta(hours=1))
+    async with kit.transaction() as session:
+        await service.cancel(session, SYSTEM, run.id, "They left.", now=clock.now())
+    await settle(kit)
+    assert twin["IsClosed"] is True
+    clock.advance(timedelta(minutes=1))
+    await hear(kit, crm, account)
+    assert ((await ours(kit)).status, (await ours(kit)).outcome) == (TaskStatus.CANCELED, "They left.")
+    assert (await ours(kit, TaskTwin)).closed_at is not None
 
 
 async def test_one_that_ended_before_it_had_a_twin_gets_none(kit: Kit, world: Sandbox, account: UUID) -> None:
