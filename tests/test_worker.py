@@ -337,6 +337,8 @@ async def test_every_list_is_drained(kit: Kit) -> None:
         "facts_to_repeat",
         "plays_to_start",
         "runs_to_advance",
+        "tasks_to_follow",
+        "tasks_to_twin",
         "digests",
         "people_to_erase",
         "facts_to_deliver",

@@ -42,6 +42,7 @@ async def serve(app: ASGIApp, port: int = 0, *, dated: bool = True) -> AsyncIter
             access_log=False,
             log_config=None,
             date_header=dated,
+            timeout_keep_alive=60,  # a client that waits some seconds between two requests finds its connection open
             timeout_graceful_shutdown=5,
         )
         server = _Server(config)

@@ -61,9 +61,12 @@ async def test_a_persons_word_stands_until_it_is_taken_back(kit: Kit) -> None:
 
 async def test_the_survivors_owner_counts_and_an_undone_merge_gives_both_back(kit: Kit) -> None:
     """An assignment stays with its account."""
-    for number, name in ((1, "ada"), (2, "ben")):
-        await show(kit, PRODUCT, f"group:{number}", f"segment.group={number}", owner=name)
-    winner, loser = await accounts(kit)
+    winner, loser = [
+        await home(kit, await show(kit, PRODUCT, f"group:{number}", f"segment.group={number}", owner=name))
+        for number, name in ((1, "ada"), (2, "ben"))
+    ]
+    assert winner
+    assert loser
     await assign(kit, loser, "kim", 1)
     async with kit.transaction() as session:
         merge = await service.merge(session, CSM, winner, loser, "the same", NOW + 2 * HOUR)

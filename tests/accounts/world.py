@@ -54,9 +54,10 @@ async def homes(kit: Kit) -> dict[UUID, UUID | None]:
 
 
 async def accounts(kit: Kit) -> dict[UUID, Account]:
-    """All accounts, dormant ones too."""
+    """All accounts, dormant ones too, in the order in which they came."""
     async with kit.reading() as session:
-        return {account.id: account for account in (await session.execute(select(Account))).scalars()}
+        found = await session.execute(select(Account).order_by(Account.created_at))
+        return {account.id: account for account in found.scalars()}
 
 
 async def snapshot(kit: Kit) -> dict[str, list[Any]]:
