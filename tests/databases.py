@@ -15,6 +15,7 @@ from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from hub.migrations.runner import upgrade
+from hub.tables import metadata
 
 TRIES = 60
 
@@ -27,25 +28,22 @@ WHERE datname = current_database() AND backend_type = 'client backend' AND pid <
 def emptying(*kept: str) -> str:
     """The statement that empties all tables but those named, and starts their sequences anew.
 
-    Rows are deleted, for a truncation makes a new file of every table; large tables are truncated all the same."""
-    names = ", ".join(f"'{name}'" for name in ("alembic_version", *kept))
+    Rows are deleted, for a truncation makes a new file of every table; large tables are truncated all the same. What
+    refers to others goes first."""
+    names = ", ".join(f"'{table.name}'" for table in reversed(metadata.sorted_tables) if table.name not in kept)
     return f"""
 DO $$
 DECLARE
-  found record;
+  name text;
   filled boolean;
 BEGIN
-  SET LOCAL session_replication_role = replica;
-  FOR found IN
-    SELECT c.oid, c.relname FROM pg_class c
-    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname NOT IN ({names})
-      AND pg_relation_size(c.oid) > 0
-  LOOP
-    EXECUTE format('SELECT EXISTS (SELECT FROM %I)', found.relname) INTO filled;
-    IF filled AND pg_relation_size(found.oid) > 1000000 THEN
-      EXECUTE format('TRUNCATE %I CASCADE', found.relname);
+  FOREACH name IN ARRAY ARRAY[{names}] LOOP
+    CONTINUE WHEN pg_relation_size(name::regclass) = 0;
+    EXECUTE format('SELECT EXISTS (SELECT FROM %I)', name) INTO filled;
+    IF filled AND pg_relation_size(name::regclass) > 1000000 THEN
+      EXECUTE format('TRUNCATE %I CASCADE', name);
     ELSIF filled THEN
-      EXECUTE format('DELETE FROM %I', found.relname);
+      EXECUTE format('DELETE FROM %I', name);
     END IF;
   END LOOP;
   PERFORM setval(format('%I', sequencename)::regclass, start_value, false) FROM pg_sequences
