@@ -70,6 +70,7 @@ def is_planned(kit: Kit, operation: Operation, viewer: Viewer) -> bool:
 
 @settings(
     max_examples=OPERATIONS,
+    derandomize=OPERATIONS <= 100,
     deadline=None,
     database=None,
     phases=[Phase.generate],
